@@ -1,0 +1,177 @@
+// Package words holds every sentence that a person reads, on pages and in
+// mails: one file per language, and the ways of that language with dates and
+// hours. The domain speaks in rules and identifiers; the sentence for each is
+// found here by its key.
+package words
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"aldaba/internal/credential"
+)
+
+//go:embed es.toml
+var spanishFile string
+
+// Language is the words of one language. It is read-only after [Load], so that
+// any number of goroutines may share it.
+type Language struct {
+	texts map[string]string
+}
+
+// Load reads the words of a language from the text of its file: TOML tables,
+// nested as deep as one likes, whose leaves are texts. A key is the path to its
+// leaf, joined by dots. A leaf that is not a text, or an empty one, is an error
+// that names its key.
+func Load(file string) (*Language, error) {
+	var tree map[string]any
+	if _, err := toml.Decode(file, &tree); err != nil {
+		return nil, fmt.Errorf("words: %w", err)
+	}
+	l := &Language{texts: map[string]string{}}
+	if err := l.add("", tree); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *Language) add(prefix string, tree map[string]any) error {
+	for name, value := range tree {
+		key := prefix + name
+		switch value := value.(type) {
+		case string:
+			if strings.TrimSpace(value) == "" {
+				return fmt.Errorf("words: %s is empty", key)
+			}
+			l.texts[key] = value
+		case map[string]any:
+			if err := l.add(key+".", value); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("words: %s is a %T, want a text", key, value)
+		}
+	}
+	return nil
+}
+
+var spanish = sync.OnceValues(func() (*Language, error) { return Load(spanishFile) })
+
+// Spanish gives the Spanish of Ecuador, read once from the file in the program.
+// A fault in that file would be one of the build (TestSpanish reads it), so that
+// there is no error to handle: every text would then show as missing.
+func Spanish() *Language {
+	l, err := spanish()
+	if err != nil {
+		return &Language{}
+	}
+	return l
+}
+
+// Text gives the sentence for a key. The arguments are pairs of a name and its
+// value; each {name} in the sentence becomes the value as [fmt.Sprint] writes
+// it, once: braces inside a value stay. A missing key gives "[[key]]", which
+// tests of pages look for.
+func (l *Language) Text(key string, args ...any) string {
+	text, ok := l.texts[key]
+	if !ok {
+		return "[[" + key + "]]"
+	}
+	if len(args) < 2 {
+		return text
+	}
+	pairs := make([]string, 0, len(args))
+	for i := 0; i+1 < len(args); i += 2 {
+		pairs = append(pairs, "{"+fmt.Sprint(args[i])+"}", fmt.Sprint(args[i+1]))
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// Has reports whether there is a sentence for key.
+func (l *Language) Has(key string) bool {
+	_, ok := l.texts[key]
+	return ok
+}
+
+// Keys lists all keys, sorted.
+func (l *Language) Keys() []string { return slices.Sorted(maps.Keys(l.texts)) }
+
+// zone is the time of mainland Ecuador. It has had no daylight saving since
+// 1993, so a fixed offset says the same as America/Guayaquil and needs no time
+// zone data in the program or on the machine.
+var zone = time.FixedZone("ECT", -5*60*60)
+
+// Zone is the time zone in which people read dates and hours: UTC−5, mainland
+// Ecuador. A day or month of statistics begins there too.
+func Zone() *time.Location { return zone }
+
+// Month names month n, from 1 to 12; else it is empty.
+func (l *Language) Month(n int) string {
+	if n < 1 || n > 12 {
+		return ""
+	}
+	return l.Text("calendar.month." + strconv.Itoa(n))
+}
+
+// Date writes the day of t in words, in Ecuador's time: «5 de marzo de 2026».
+func (l *Language) Date(t time.Time) string {
+	t = t.In(zone)
+	return l.Text("calendar.date", "day", t.Day(), "month", l.Month(int(t.Month())), "year", t.Year())
+}
+
+// Clock writes the hour of t in Ecuador's time, on 24 hours: «09:05».
+func (l *Language) Clock(t time.Time) string { return t.In(zone).Format("15:04") }
+
+// DateTime writes day and hour of t in Ecuador's time: «5 de marzo de 2026, 09:05».
+func (l *Language) DateTime(t time.Time) string {
+	return l.Text("calendar.date_time", "date", l.Date(t), "clock", l.Clock(t))
+}
+
+// RecordQuestion gives the text of the question about a fact of the record.
+// Every fact has a text of its own.
+func (l *Language) RecordQuestion(id credential.FactID) string {
+	return l.Text("record.question." + string(id))
+}
+
+// RecordOption gives the text of one option of the question for id. Years and
+// plain numbers stand for themselves. What is no option gives "[[key]]".
+func (l *Language) RecordOption(id credential.FactID, code string) string {
+	key := "record.option." + id.Domain() + "." + code
+	switch {
+	case code == credential.NotOnRecord:
+		return l.Text("record.option.none")
+	case !credential.FactDomainOK(id, code):
+		return "[[" + key + "]]"
+	case code == credential.EarlierYear:
+		return l.Text(key, "year", credential.FirstRecordYear)
+	case code == credential.LaterYear:
+		return l.Text(key, "year", credential.LastRecordYear)
+	case id.Domain() == "month":
+		n, err := strconv.Atoi(code)
+		if err != nil {
+			return "[[" + key + "]]"
+		}
+		return l.Month(n)
+	case id.Domain() != "province" && onlyDigits(code):
+		return code
+	}
+	return l.Text(key)
+}
+
+func onlyDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// PersonalQuestion gives the text of a question of the personal bank (M8).
+func (l *Language) PersonalQuestion(id credential.PersonalQuestionID) string {
+	return l.Text("bank." + string(id))
+}

@@ -1,0 +1,173 @@
+package words
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"aldaba/internal/credential"
+)
+
+func TestSpanish(t *testing.T) {
+	l, err := Load(spanishFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Keys()) < 120 {
+		t.Errorf("%d keys, want them all", len(l.Keys()))
+	}
+	if Spanish() != Spanish() {
+		t.Error("Spanish() reads the file again")
+	}
+	for _, key := range Spanish().Keys() {
+		text := Spanish().Text(key)
+		if strings.Contains(text, "[[") || strings.TrimSpace(text) != text {
+			t.Errorf("%s = %q", key, text)
+		}
+		if strings.Count(text, "{") != strings.Count(text, "}") {
+			t.Errorf("%s = %q has an odd brace", key, text)
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for name, tt := range map[string]struct{ file, want string }{
+		"no TOML":    {"[a", "words: toml"},
+		"number":     {"[a]\nb = 3", "a.b"},
+		"list":       {"[a]\nb = [\"x\"]", "a.b"},
+		"empty":      {"[a.b]\nc = \" \"", "a.b.c"},
+		"same twice": {"[a]\nb = \"x\"\nb = \"y\"", "words: toml"},
+	} {
+		if _, err := Load(tt.file); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Load() = %v, want it to name %q", name, err, tt.want)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	l, err := Load("[mail]\nsubject = \"Hola, {name}: {n} de {n}\"\nplain = \"a {b}\"")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		key  string
+		args []any
+		want string
+	}{
+		{"mail.subject", []any{"name", "Inti", "n", 3}, "Hola, Inti: 3 de 3"},
+		{"mail.subject", []any{"name", "{n}", "n", 3}, "Hola, {n}: 3 de 3"},
+		{"mail.subject", []any{"name", credential.NewText("Inti"), "n", 1}, "Hola, •••: 1 de 1"},
+		{"mail.plain", nil, "a {b}"},
+		{"mail.plain", []any{"b"}, "a {b}"},
+		{"mail.plain", []any{"other", 1}, "a {b}"},
+		{"mail.nothing", []any{"b", 1}, "[[mail.nothing]]"},
+		{"mail", nil, "[[mail]]"},
+	}
+	for _, tt := range tests {
+		if got := l.Text(tt.key, tt.args...); got != tt.want {
+			t.Errorf("Text(%q, %v) = %q, want %q", tt.key, tt.args, got, tt.want)
+		}
+	}
+	if !l.Has("mail.plain") || l.Has("mail") {
+		t.Error("Has() is wrong")
+	}
+}
+
+func TestCalendar(t *testing.T) {
+	l := Spanish()
+	// Four in the morning of London is still the day before in Quito.
+	at := time.Date(2026, time.March, 1, 4, 5, 6, 0, time.UTC)
+	if got, want := l.Date(at), "28 de febrero de 2026"; got != want {
+		t.Errorf("Date() = %q, want %q", got, want)
+	}
+	if got, want := l.Clock(at), "23:05"; got != want {
+		t.Errorf("Clock() = %q, want %q", got, want)
+	}
+	if got, want := l.DateTime(at), "28 de febrero de 2026, 23:05"; got != want {
+		t.Errorf("DateTime() = %q, want %q", got, want)
+	}
+	if got := l.Month(0) + l.Month(13) + l.Month(-1); got != "" {
+		t.Errorf("months out of range = %q, want none", got)
+	}
+	if got := l.Month(9); got != "septiembre" {
+		t.Errorf("Month(9) = %q", got)
+	}
+}
+
+// TestQuestionTexts holds that a question is found by its text alone: one text
+// per fact and per personal question, none of them the label of another field
+// of the same page, and options that a person can tell apart.
+func TestQuestionTexts(t *testing.T) {
+	l := Spanish()
+	used := map[string]string{
+		"Día": "label", "Mes": "label", "Año": "label", "Respuesta": "label", "Su pregunta": "label",
+		"Correo electrónico": "label", "Teléfono": "label", "Código": "label", "Documento": "label",
+	}
+	claim := func(text, owner string) {
+		t.Helper()
+		if strings.Contains(text, "[[") || strings.Contains(text, "{") {
+			t.Errorf("%s has no text: %q", owner, text)
+		}
+		for have, other := range used {
+			if strings.EqualFold(have, text) && other != owner {
+				t.Errorf("%s and %s are both %q", owner, other, text)
+			}
+		}
+		used[text] = owner
+	}
+	for _, a := range credential.Audiences() {
+		for _, q := range credential.RecordQuestions(a) {
+			claim(l.RecordQuestion(q.ID), string(q.ID))
+			if (a == credential.Employer) != strings.HasPrefix(l.RecordQuestion(q.ID), "Del representante legal: ") {
+				t.Errorf("%s: %q does not say whose record it is", q.ID, l.RecordQuestion(q.ID))
+			}
+			options := map[string]bool{}
+			for _, code := range q.Options {
+				text := l.RecordOption(q.ID, code)
+				if text == "" || strings.Contains(text, "[[") || strings.Contains(text, "{") || options[text] {
+					t.Errorf("option %s of %s is %q", code, q.ID, text)
+				}
+				options[text] = true
+			}
+			if got := l.RecordOption(q.ID, "nonsense"); !strings.HasPrefix(got, "[[") {
+				t.Errorf("an option that is none of %s is %q", q.ID, got)
+			}
+		}
+	}
+	for _, id := range credential.PersonalQuestions() {
+		claim(l.PersonalQuestion(id), string(id))
+	}
+}
+
+func TestRecordOption(t *testing.T) {
+	tests := []struct {
+		id         credential.FactID
+		code, want string
+	}{
+		{credential.FactFirstYear, "1998", "1998"},
+		{credential.FactFirstYear, "earlier", "Antes de 1960"},
+		{credential.FactPensionYear, "later", "Después de 2026"},
+		{credential.FactFirstMonth, "3", "marzo"},
+		{credential.FactLastProvince, "10", "Imbabura"},
+		{credential.FactRepLastProvince, "24", "Santa Elena"},
+		{credential.FactEmployers, "5", "5"},
+		{credential.FactRepEmployers, "11_more", "11 o más"},
+		{credential.FactSurvivorBank, "none", "No consta"},
+	}
+	for _, tt := range tests {
+		if got := Spanish().RecordOption(tt.id, tt.code); got != tt.want {
+			t.Errorf("RecordOption(%s, %s) = %q, want %q", tt.id, tt.code, got, tt.want)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("a {b} {{b}", "b", "{b}")
+	f.Fuzz(func(t *testing.T, text, name, value string) {
+		l := &Language{texts: map[string]string{"key": text}}
+		got := l.Text("key", name, value)
+		if want := strings.ReplaceAll(text, "{"+name+"}", value); got != want {
+			t.Errorf("Text(%q) with %q=%q is %q, want %q", text, name, value, got, want)
+		}
+	})
+}
