@@ -1,0 +1,70 @@
+package credential
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// Account is what the system itself knows of a person: the clave, the personal
+// answers and how far the owner was proven. It exists from the first clave on.
+type Account struct {
+	Subject    Subject
+	Clave      string    // argon2id in PHC form; stored sealed
+	Answers    AnswerSet // stored sealed
+	Level      Level
+	ProvenAt   time.Time // when the clave was last set by a proof
+	MustChange bool      // a clave handed over by the institution, good for one change
+	CreatedAt  time.Time
+	Version    int64 // 0 for an account that is not stored yet
+}
+
+// bound is what the row's MAC covers: person, level, version and act, so that a
+// level raised in the database alone is noticed.
+func (a Account) bound() []byte {
+	out := append([]byte{}, a.Subject[:]...)
+	out = binary.BigEndian.AppendUint64(out, uint64(a.Level))
+	out = binary.BigEndian.AppendUint64(out, uint64(a.ProvenAt.UnixMilli()))
+	out = append(out, boolByte(a.MustChange))
+	return binary.BigEndian.AppendUint64(out, uint64(a.Version))
+}
+
+// AccountMAC authenticates level, proof time and version of an account.
+func (k *KeyRing) AccountMAC(a Account) []byte { return k.rowMAC("account", a.bound()) }
+
+// Address is one e-mail address of a person with where its proof comes from.
+// The current ones are those not replaced; every notice goes to all of them.
+type Address struct {
+	Subject    Subject
+	ID         ID
+	Email      Email // stored sealed
+	Provenance Provenance
+	ReplacedAt time.Time // zero while it is on record
+}
+
+// AddressMAC authenticates person, address and provenance together.
+func (k *KeyRing) AddressMAC(a Address) []byte {
+	p := a.Provenance
+	return k.rowMAC("address", a.Subject[:], a.ID[:], []byte(a.Email.Reveal()), []byte(p.Origin),
+		binary.BigEndian.AppendUint64(nil, uint64(p.At.UnixMilli())),
+		[]byte(p.Source), []byte(p.Run), []byte(p.Officer), []byte(p.Office))
+}
+
+// fixedAddress finds the address verified in person: the one that cannot be
+// changed on the web. Of several the newest counts.
+func fixedAddress(on []Address) (Address, bool) {
+	var best Address
+	found := false
+	for _, a := range on {
+		if a.Provenance.Origin == OriginInPerson && (!found || a.Provenance.At.After(best.Provenance.At)) {
+			best, found = a, true
+		}
+	}
+	return best, found
+}
+
+func boolByte(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}

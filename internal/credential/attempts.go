@@ -1,0 +1,86 @@
+package credential
+
+import (
+	"slices"
+	"time"
+)
+
+// Budget names one counter of a number. Numbers that nobody has are counted
+// alike: one table, one life, one eviction rule.
+type Budget string
+
+const (
+	// BudgetProof is the owner's: proofs with the right birth date.
+	BudgetProof Budget = "proof"
+	// BudgetStrangers counts every failed proof, whatever was wrong. It alone
+	// decides what the page says, so that the page tells nothing of the record;
+	// time alone brings it down, so that nobody learns when the owner was here.
+	BudgetStrangers Budget = "strangers"
+	// BudgetCode counts mailed codes typed, over all procedures.
+	BudgetCode Budget = "code"
+	// BudgetMail counts mails asked with proof.
+	BudgetMail Budget = "mail"
+	// BudgetClave counts wrong claves (log in, change).
+	BudgetClave Budget = "clave"
+)
+
+// Attempts is one counter: when its latest charges were taken, and how many
+// there were in all since it was last reset.
+type Attempts struct {
+	Subject Subject
+	Budget  Budget
+	Times   []time.Time // ascending, bounded by the limits it is used with
+	Total   int
+	Version int64 // of the row; 0 for one that is not stored yet
+}
+
+// limit is how many charges a counter takes: Count within each Window, and Total
+// in all where Total is not 0.
+type limit struct {
+	Count  int
+	Window time.Duration
+	Total  int
+}
+
+// room says whether one more charge fits at now, and if not, when the window
+// will have room again (zero where time does not cure it).
+func (a Attempts) room(now time.Time, l limit) (ok bool, again time.Time) {
+	if l.Total > 0 && a.Total >= l.Total {
+		return false, time.Time{}
+	}
+	since := now.Add(-l.Window)
+	var inside []time.Time
+	for _, t := range a.Times {
+		if t.After(since) {
+			inside = append(inside, t)
+		}
+	}
+	if len(inside) < l.Count {
+		return true, time.Time{}
+	}
+	return false, inside[len(inside)-l.Count].Add(l.Window)
+}
+
+// take charges one attempt at now and forgets charges older than keep.
+func (a *Attempts) take(now time.Time, keep time.Duration) {
+	a.forget(now, keep)
+	a.Times = append(a.Times, now)
+	slices.SortFunc(a.Times, time.Time.Compare) // a demo's clock also runs backwards
+	a.Total++
+}
+
+// giveBack returns the charge that was taken at the given instant, and only
+// that one.
+func (a *Attempts) giveBack(at time.Time) {
+	i := slices.IndexFunc(a.Times, at.Equal)
+	if i < 0 {
+		return
+	}
+	a.Times = slices.Delete(a.Times, i, i+1)
+	a.Total--
+}
+
+func (a *Attempts) forget(now time.Time, keep time.Duration) {
+	since := now.Add(-keep)
+	a.Times = slices.DeleteFunc(a.Times, func(t time.Time) bool { return !t.After(since) })
+}

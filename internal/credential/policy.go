@@ -1,0 +1,244 @@
+package credential
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Policy is every number and choice by which the procedures run. It is read,
+// never changed, after the program has started. Presets are data: see [Preset].
+type Policy struct {
+	Name string // the preset it came from
+
+	LinkLife      time.Duration // a mailed link's life from its acceptance by the relay
+	LinkCap       time.Duration // and from the first attempt to send, whatever the relay does
+	CodeTries     int           // typed codes per procedure, over all its mails
+	ProcedureLife time.Duration // from the start, or the last extension, until «sent»
+	Resends       int           // mails sent again within one procedure
+
+	Attempts      int           // failed proofs per number and window
+	AttemptsTotal int           // failed proofs in all between two finished procedures
+	AttemptWindow time.Duration // the window of Attempts
+
+	BankAnswers int // personal questions to answer at generate, of ten
+
+	UnprovenMails int           // mails per number and window asked without proof
+	ProvenMails   int           // and with proof
+	MailWindow    time.Duration // the window of both
+
+	PeoplePerMailbox  int // people whose mail goes to one mailbox, per month
+	NumbersPerNetwork int // distinct failed numbers per network and attempt window; 0 for no limit
+
+	CaptchaCost int           // 0 leaves the captcha out (demo only)
+	CaptchaLife time.Duration // of one challenge
+
+	PasswordMin, PasswordMax int // code points of a clave
+
+	HashMemoryKiB int // argon2id
+	HashPasses    int
+
+	GateRunning int // hashes at once; 0 for as many as cores
+	GateQueue   int
+	GateWait    time.Duration
+
+	LockAfter   int
+	LockLife    time.Duration
+	DeviceLife  time.Duration
+	SessionIdle time.Duration
+	SessionLife time.Duration
+
+	AddressHold    time.Duration // before the link of a changed address leaves
+	FreezeLinkLife time.Duration // of «No fui yo»
+	FirstClave     string        // "code" or "temporary": what the counter hands over
+}
+
+// Fixed numbers that no policy changes; each with its reason.
+const (
+	// maxExtensions is how often one press renews a procedure's time: WCAG 2.2.1
+	// asks for at least ten.
+	maxExtensions = 10
+	// codesPerDay bounds guesses of the six digits over all procedures of a
+	// number: 20 a day is one in 50,000.
+	codesPerDay = 20
+	// peoplePerDevice is how many people one browser is remembered for.
+	peoplePerDevice = 5
+	// strangersMemory is how many attempt windows a number remembers failures
+	// for, so that a total also shows for numbers that nobody has.
+	strangersMemory = 30
+	// askedAtRecovery is how many personal questions a recover asks.
+	askedAtRecovery = 3
+	// mailUnsentLife bounds a procedure whose mail the relay never took.
+	mailUnsentLife = 7 * 24 * time.Hour
+)
+
+// Ficha2026 is the preset of the official sheet of 2026, the default.
+const Ficha2026 = "ficha-2026"
+
+var presets = map[string]Policy{
+	Ficha2026: {
+		LinkLife:          3 * time.Minute,
+		LinkCap:           2 * time.Hour,
+		CodeTries:         5,
+		ProcedureLife:     30 * time.Minute,
+		Resends:           5,
+		Attempts:          5,
+		AttemptsTotal:     20,
+		AttemptWindow:     24 * time.Hour,
+		BankAnswers:       3,
+		UnprovenMails:     5,
+		ProvenMails:       10,
+		MailWindow:        24 * time.Hour,
+		PeoplePerMailbox:  5,
+		NumbersPerNetwork: 200,
+		CaptchaCost:       1,
+		CaptchaLife:       10 * time.Minute,
+		PasswordMin:       12,
+		PasswordMax:       256,
+		HashMemoryKiB:     19456,
+		HashPasses:        2,
+		GateRunning:       0,
+		GateQueue:         200,
+		GateWait:          10 * time.Second,
+		LockAfter:         5,
+		LockLife:          24 * time.Hour,
+		DeviceLife:        8760 * time.Hour,
+		SessionIdle:       15 * time.Minute,
+		SessionLife:       8 * time.Hour,
+		AddressHold:       24 * time.Hour,
+		FreezeLinkLife:    240 * time.Hour,
+		FirstClave:        "code",
+	},
+}
+
+// Preset gives the named policy. An unknown name is an error that lists the
+// known ones.
+func Preset(name string) (Policy, error) {
+	p, ok := presets[name]
+	if !ok {
+		known := slices.Sorted(maps.Keys(presets))
+		return Policy{}, fmt.Errorf("policy %q is not known; choose %s", name, strings.Join(known, ", "))
+	}
+	p.Name = name
+	return p, nil
+}
+
+// A setting is one key of the policy with its sane range. Exactly one of
+// number, duration and choice is set.
+type setting struct {
+	number   func(*Policy) *int
+	duration func(*Policy) *time.Duration
+	choice   func(*Policy) *string
+
+	min, max          int           // for number
+	shortest, longest time.Duration // for duration
+	choices           []string      // for choice
+	demoMin           int           // for number: what a demo also takes; 0 where min holds
+}
+
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+)
+
+func number(field func(*Policy) *int, low, high int) setting {
+	return setting{number: field, min: low, max: high, demoMin: low}
+}
+
+func duration(field func(*Policy) *time.Duration, shortest, longest time.Duration) setting {
+	return setting{duration: field, shortest: shortest, longest: longest}
+}
+
+var settings = map[string]setting{
+	"link_life":           duration(func(p *Policy) *time.Duration { return &p.LinkLife }, time.Minute, day),
+	"link_cap":            duration(func(p *Policy) *time.Duration { return &p.LinkCap }, 5*time.Minute, day),
+	"code_tries":          number(func(p *Policy) *int { return &p.CodeTries }, 1, 10),
+	"procedure_life":      duration(func(p *Policy) *time.Duration { return &p.ProcedureLife }, 5*time.Minute, day),
+	"resends":             number(func(p *Policy) *int { return &p.Resends }, 0, 20),
+	"attempts":            number(func(p *Policy) *int { return &p.Attempts }, 1, 20),
+	"attempts_total":      number(func(p *Policy) *int { return &p.AttemptsTotal }, 1, 100),
+	"attempt_window":      duration(func(p *Policy) *time.Duration { return &p.AttemptWindow }, time.Hour, 30*day),
+	"bank_answers":        number(func(p *Policy) *int { return &p.BankAnswers }, askedAtRecovery, 10),
+	"unproven_mails":      number(func(p *Policy) *int { return &p.UnprovenMails }, 1, 100),
+	"proven_mails":        number(func(p *Policy) *int { return &p.ProvenMails }, 1, 100),
+	"mail_window":         duration(func(p *Policy) *time.Duration { return &p.MailWindow }, time.Hour, 30*day),
+	"people_per_mailbox":  number(func(p *Policy) *int { return &p.PeoplePerMailbox }, 1, 10_000),
+	"numbers_per_network": number(func(p *Policy) *int { return &p.NumbersPerNetwork }, 0, 1_000_000),
+	"captcha_cost":        {number: func(p *Policy) *int { return &p.CaptchaCost }, min: 1, max: 100, demoMin: 0},
+	"captcha_life":        duration(func(p *Policy) *time.Duration { return &p.CaptchaLife }, time.Minute, day),
+	"password_min":        number(func(p *Policy) *int { return &p.PasswordMin }, 8, 64),
+	"password_max":        number(func(p *Policy) *int { return &p.PasswordMax }, 64, 1024),
+	"hash_memory_kib":     {number: func(p *Policy) *int { return &p.HashMemoryKiB }, min: 19456, max: 262144, demoMin: 64},
+	"hash_passes":         {number: func(p *Policy) *int { return &p.HashPasses }, min: 2, max: 10, demoMin: 1},
+	"gate_running":        number(func(p *Policy) *int { return &p.GateRunning }, 0, 1024),
+	"gate_queue":          number(func(p *Policy) *int { return &p.GateQueue }, 0, 100_000),
+	"gate_wait":           duration(func(p *Policy) *time.Duration { return &p.GateWait }, time.Second, time.Minute),
+	"lock_after":          number(func(p *Policy) *int { return &p.LockAfter }, 1, 100),
+	"lock_life":           duration(func(p *Policy) *time.Duration { return &p.LockLife }, time.Minute, 7*day),
+	"device_life":         duration(func(p *Policy) *time.Duration { return &p.DeviceLife }, time.Hour, 5*year),
+	"session_idle":        duration(func(p *Policy) *time.Duration { return &p.SessionIdle }, time.Minute, day),
+	"session_life":        duration(func(p *Policy) *time.Duration { return &p.SessionLife }, time.Minute, 7*day),
+	"address_hold":        duration(func(p *Policy) *time.Duration { return &p.AddressHold }, time.Hour, 30*day),
+	"freeze_link_life":    duration(func(p *Policy) *time.Duration { return &p.FreezeLinkLife }, day, 90*day),
+	"first_clave":         {choice: func(p *Policy) *string { return &p.FirstClave }, choices: []string{"code", "temporary"}},
+}
+
+// PolicyKeys lists the keys that [Policy.Set] takes, in order.
+func PolicyKeys() []string { return slices.Sorted(maps.Keys(settings)) }
+
+// Set overrides one value by its key, durations as Go writes them ("3m"). An
+// unknown key, a value that does not read, and a value outside its sane range
+// are errors that say what would be taken. In a demo durations may start at one
+// second, the captcha may be left out and hashes may be cheap.
+func (p *Policy) Set(key, value string, demo bool) error {
+	s, ok := settings[key]
+	if !ok {
+		return fmt.Errorf("policy key %q is not known; the keys are %s", key, strings.Join(PolicyKeys(), ", "))
+	}
+	switch {
+	case s.number != nil:
+		n, err := strconv.Atoi(value)
+		low := s.min
+		if demo {
+			low = s.demoMin
+		}
+		if err != nil || n < low || n > s.max {
+			return fmt.Errorf("policy key %s: %q is not a whole number from %d to %d", key, value, low, s.max)
+		}
+		*s.number(p) = n
+	case s.duration != nil:
+		d, err := time.ParseDuration(value)
+		low := s.shortest
+		if demo {
+			low = time.Second
+		}
+		if err != nil || d < low || d > s.longest {
+			return fmt.Errorf("policy key %s: %q is not a duration from %v to %v, such as %v", key, value, low, s.longest, *s.duration(p))
+		}
+		*s.duration(p) = d
+	default:
+		if !slices.Contains(s.choices, value) {
+			return fmt.Errorf("policy key %s: %q is not one of %s", key, value, strings.Join(s.choices, ", "))
+		}
+		*s.choice(p) = value
+	}
+	return nil
+}
+
+// Check holds the values against each other, once all of them are set. A cap
+// below a life, or a total below a window's count, is merely strict; only what
+// could never be satisfied is refused.
+func (p Policy) Check() error {
+	if p.PasswordMin > p.PasswordMax {
+		return fmt.Errorf("policy: password_min %d is more than password_max %d", p.PasswordMin, p.PasswordMax)
+	}
+	return nil
+}
+
+// HashParams are the policy's argon2id parameters.
+func (p Policy) HashParams() HashParams {
+	return HashParams{MemoryKiB: uint32(p.HashMemoryKiB), Passes: uint32(p.HashPasses)}
+}

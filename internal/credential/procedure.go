@@ -1,0 +1,162 @@
+package credential
+
+import (
+	"time"
+)
+
+// ProcedureKind says what a procedure (trámite) is for.
+type ProcedureKind string
+
+// The kinds, chosen by the applicant on the first page.
+const (
+	Generate ProcedureKind = "generate" // «Generar mi clave por primera vez»
+	Recover  ProcedureKind = "recover"  // «Recuperar mi clave»
+)
+
+// ParseProcedureKind takes the code of a kind as forms send it.
+func ParseProcedureKind(s string) (ProcedureKind, error) {
+	switch k := ProcedureKind(s); k {
+	case Generate, Recover:
+		return k, nil
+	}
+	return "", invalid("kind", "choose")
+}
+
+// Step is where a procedure stands. It lives in the row and nowhere else.
+type Step string
+
+// The steps, in the order in which they are earned. See the package comment for
+// the drawing.
+const (
+	StepProve         Step = "prove"          // waits for date and answers
+	StepProveReview   Step = "prove_review"   // they stand; «Aceptar» brings the verdict
+	StepQuestions     Step = "questions"      // generate only: the bank of ten
+	StepContact       Step = "contact"        // waits for the address
+	StepContactReview Step = "contact_review" // it stands; «Aceptar» sends the mail
+	StepSent          Step = "sent"           // the mail is queued, held or gone
+	StepClave         Step = "clave"          // link or code held; «Generar» finishes
+	StepDone          Step = "done"
+)
+
+// steps lists the steps of a kind, as pages count them («Paso 3 de 7»).
+func steps(kind ProcedureKind) []Step {
+	all := []Step{StepProve, StepProveReview, StepQuestions, StepContact, StepContactReview, StepSent, StepClave}
+	if kind == Generate {
+		return all
+	}
+	return append(append([]Step{}, all[:2]...), all[3:]...)
+}
+
+// Position gives the number of a step among those of its kind, the first page
+// counted as 1, and how many there are.
+func Position(kind ProcedureKind, step Step) (n, of int) {
+	list := steps(kind)
+	for i, s := range list {
+		if s == step {
+			return i + 2, len(list) + 1
+		}
+	}
+	return len(list) + 1, len(list) + 1
+}
+
+// End says how a procedure ended, where it did.
+type End string
+
+// The ends. A procedure that merely ran out of time has none: its ExpiresAt tells.
+const (
+	NotEnded  End = ""
+	Finished  End = "finished"  // a clave was set
+	Replaced  End = "replaced"  // another procedure of the person finished
+	Objected  End = "objected"  // «No fui yo» cancelled its change of address
+	Abandoned End = "abandoned" // «Terminar aquí» before the mail was sent
+)
+
+// Procedure is one trámite, from the first page to «Finalizar». The person it
+// is about may not exist: until the verdict nothing tells.
+type Procedure struct {
+	ID        ID
+	Subject   Subject
+	Kind      ProcedureKind
+	Step      Step
+	Policy    string   // the preset under which it runs
+	Browser   [32]byte // hash of the secret of the browser that holds it; zero when none does
+	Reference string   // XXXX-XXXX, on the page and in the mail
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	End       End
+	EndedAt   time.Time // zero while it has not ended
+
+	Extensions int // how often its time was renewed
+	Failed     int // verdicts lost within it
+	CodeTries  int // codes typed within it
+
+	Generation uint16    // of its current mail; 0 before the first
+	HoldUntil  time.Time // the mail leaves then; zero for at once
+	Attempted  time.Time // first attempt to send the current generation; zero before
+	Accepted   time.Time // first acceptance by the relay; zero without a record
+
+	Typed Typed // sealed
+
+	Version int64 // of the row; a save with another one is refused
+}
+
+// Typed is what the applicant typed and chose, and after the verdict what was
+// proven. It is stored sealed as one value.
+type Typed struct {
+	Document Document `json:"document"`
+	Number   Number   `json:"-"`
+	Digits   string   `json:"number"` // Number as stored
+	Audience Audience `json:"audience,omitempty"`
+
+	Asked []PersonalQuestionID `json:"asked,omitempty"` // recover: the three
+
+	Day     int               `json:"day,omitempty"`
+	Month   int               `json:"month,omitempty"`
+	Record  Facts             `json:"record,omitempty"`  // generate: options chosen
+	Answers map[string]string `json:"answers,omitempty"` // recover: personal answers, erased at the verdict
+
+	Bank AnswerSet `json:"bank,omitzero"` // generate: the hash of the three, never the answers
+
+	Email string `json:"email,omitempty"` // typed, or the fixed one at the time it was accepted
+	Fixed bool   `json:"fixed,omitempty"` // the address on record, verified in person
+	Held  bool   `json:"held,omitempty"`  // a change of address that had to wait
+}
+
+// AnswerSet is the three personal answers by which an account recovers, as one
+// hash: nobody can test a single answer.
+type AnswerSet struct {
+	Questions  []PersonalQuestionID `json:"questions,omitempty"` // in order of id
+	Hash       string               `json:"hash,omitempty"`      // argon2id over EncodeAnswers
+	Normaliser int                  `json:"normaliser,omitempty"`
+}
+
+// IsZero reports whether there are no answers.
+func (a AnswerSet) IsZero() bool { return a.Hash == "" }
+
+// validUntil says until when the current mail's link and code hold: from the
+// first attempt to send until the earlier of acceptance plus life, and the cap.
+// Zero means not yet: the mail has not been tried.
+func (p Procedure) validUntil(policy Policy) time.Time {
+	if p.Attempted.IsZero() {
+		return time.Time{}
+	}
+	until := p.Attempted.Add(policy.LinkCap)
+	if p.Accepted.IsZero() {
+		return until
+	}
+	if byLife := p.Accepted.Add(policy.LinkLife); byLife.Before(until) {
+		return byLife
+	}
+	return until
+}
+
+// over reports how the procedure is over at now, as a refusal, or nil.
+func (p Procedure) over(now time.Time) error {
+	switch {
+	case p.End != NotEnded:
+		return &Error{Kind: Expired, Rule: string(p.End)}
+	case !now.Before(p.ExpiresAt):
+		return &Error{Kind: Expired, Rule: "expired"}
+	}
+	return nil
+}

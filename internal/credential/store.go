@@ -1,0 +1,138 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNoRow says that the store holds no such row.
+var ErrNoRow = errors.New("no such row")
+
+// ErrTaken says that a conditional write lost: the row has another version by
+// now. [Store.Update] retries the whole function on it.
+var ErrTaken = errors.New("row was changed meanwhile")
+
+// Store keeps everything the system remembers. It has two real
+// implementations, SQLite and PostgreSQL, held to one contract
+// (sqlstore/storetest).
+type Store interface {
+	// View runs f on one consistent, read-only picture.
+	View(ctx context.Context, f func(Tx) error) error
+
+	// Update runs f in one transaction that commits when f returns nil and
+	// leaves no trace otherwise. Updates of one shard run one after the other,
+	// on every engine; f may run more than once, so it touches nothing but its
+	// Tx and its own variables. f never hashes, waits or does other I/O.
+	Update(ctx context.Context, shard Shard, f func(Tx) error) error
+}
+
+// Registry is the institution's record of people. Today it is the store's own
+// imported copy; an institution's live service can stand in its place. An error
+// means that the source is away: nothing is spent and nothing is concluded.
+type Registry interface {
+	// Person gives the record of a subject; found is false where there is none,
+	// after the same work as for one that exists.
+	Person(ctx context.Context, s Subject) (p Person, found bool, err error)
+}
+
+// Tx is one transaction, in the words of the domain. Single reads return
+// ErrNoRow where nothing is stored. Saves are conditional on the Version that
+// was read: a lost one returns ErrTaken.
+type Tx interface {
+	// PutPerson stores or replaces a person's record (sealed whole).
+	PutPerson(s Subject, p Person) error
+
+	// Account and SaveAccount read and write the account of a subject. The
+	// level is read with its MAC; a row edited outside fails with ErrSealed.
+	Account(s Subject) (Account, error)
+	SaveAccount(a Account) error
+
+	// Addresses lists those on record (not replaced), oldest first;
+	// PutAddress inserts or overwrites one by subject and id.
+	Addresses(s Subject) ([]Address, error)
+	PutAddress(a Address) error
+
+	// CreateProcedure inserts; Procedure reads by id; SaveProcedure writes every
+	// column and raises Version by one, or returns ErrTaken.
+	CreateProcedure(p Procedure) error
+	Procedure(id ID) (Procedure, error)
+	SaveProcedure(p Procedure) error
+	// FinishProcedure decides single use in one statement: it moves the
+	// procedure from StepClave to StepDone, End Finished, if it has not ended,
+	// and reports whether this call did it.
+	FinishProcedure(id ID, at time.Time) (bool, error)
+	// EndOthers ends, with Replaced, every procedure of the subject that has not
+	// ended, but for the one named.
+	EndOthers(s Subject, except ID, at time.Time) error
+
+	// Attempts reads a counter; one that is not stored is empty, Version 0.
+	// SaveAttempts writes it conditionally on Version.
+	Attempts(s Subject, b Budget) (Attempts, error)
+	SaveAttempts(a Attempts) error
+
+	// Mark notes once that key did something about subject under scope
+	// ("network", "device", "mailbox") and when last; Marks counts the distinct
+	// subjects of a key since an instant; Marked tells whether subject is among
+	// them.
+	Mark(scope string, key [32]byte, s Subject, at time.Time) error
+	Marks(scope string, key [32]byte, since time.Time) (int, error)
+	Marked(scope string, key [32]byte, s Subject, since time.Time) (bool, error)
+
+	// UseOnce notes a secret as used until it expires, and reports whether this
+	// call was the first.
+	UseOnce(id [32]byte, expires time.Time) (bool, error)
+
+	// AddDevice remembers a device (by hash) for a person; ForgetDevices forgets
+	// all of a person; DevicePeople counts the people remembered for a device.
+	AddDevice(s Subject, device [32]byte, at, expires time.Time) error
+	ForgetDevices(s Subject) error
+	DevicePeople(device [32]byte, now time.Time) (int, error)
+
+	// PutNotice stores what a «No fui yo» link refers to; Notice reads it;
+	// UseNotice marks it used, in one statement, and reports whether this call
+	// did it.
+	PutNotice(n Notice) error
+	Notice(id ID) (Notice, error)
+	UseNotice(id ID, at time.Time) (bool, error)
+
+	// QueueMail adds to the outbox. ClaimMails leases up to n due mails until
+	// an instant, oldest due first, each to one caller only. FinishMail erases
+	// what a mail needed and notes how it ended; DelayMail gives it back, due
+	// later. DropMails drops the unsent activation mails of a procedure, but
+	// for the given generation.
+	QueueMail(m Mail) error
+	ClaimMails(now, leaseUntil time.Time, n int) ([]Mail, error)
+	FinishMail(id ID, end MailEnd, at time.Time) error
+	DelayMail(id ID, tries int, due time.Time) error
+	DropMails(procedure ID, except uint16) error
+	// MailQueue counts the mails that wait and gives the oldest's instant.
+	MailQueue() (waiting int, oldest time.Time, err error)
+
+	// Audit appends a row to the chain of its shard when the transaction
+	// commits.
+	Audit(e AuditEntry) error
+	// AuditRows gives up to n rows of an audit shard with Seq above after, in
+	// order; AuditHead the shard's last Seq and MAC (0 and empty before the
+	// first).
+	AuditRows(shard uint8, after int64, n int) ([]AuditRow, error)
+	AuditHead(shard uint8) (seq int64, mac []byte, err error)
+
+	// Meta and SetMeta keep a few facts about the database itself (seed,
+	// version of the data). Meta is "" where nothing is stored.
+	Meta(key string) (string, error)
+	SetMeta(key, value string) error
+
+	// Sweep deletes what is past its retention; it returns how many rows.
+	Sweep(r Retention) (int64, error)
+}
+
+// Retention says up to when rows of each kind are kept: everything that grows
+// is bounded.
+type Retention struct {
+	Now        time.Time // used-once secrets, devices and notices past their own end go
+	Procedures time.Time // procedures that expired before
+	Attempts   time.Time // counters untouched since, unless a total still binds an owner
+	Marks      time.Time // marks older
+	Mails      time.Time // mails that ended before
+}

@@ -1,0 +1,37 @@
+package credential
+
+import "time"
+
+// Level is how well an account's owner was proven when the clave was last set
+// (table in docs/design: waiting never raises it).
+type Level int
+
+// The levels of trust.
+const (
+	NoLevel  Level = 0 // no clave was ever set here
+	Declared Level = 1 // «declarado»: record or own questions and a typed or confirmed address
+	InPerson Level = 2 // «presencial»: an address verified in person, an activation code, a visit
+)
+
+// Origin is where the proof of an address comes from.
+type Origin string
+
+// The origins, weakest first.
+const (
+	OriginImported  Origin = "imported"  // came with the institution's register
+	OriginTyped     Origin = "typed"     // typed by whoever held the proof
+	OriginConfirmed Origin = "confirmed" // a mail sent there was answered here
+	OriginInPerson  Origin = "in_person" // an officer saw the person
+)
+
+// Provenance says where an address comes from: what kind of proof, when, and by
+// whom. Source and Run are set for OriginImported, Officer and Office for
+// OriginInPerson.
+type Provenance struct {
+	Origin  Origin    `json:"origin"`
+	At      time.Time `json:"at"`
+	Source  string    `json:"source,omitempty"`
+	Run     string    `json:"run,omitempty"`
+	Officer string    `json:"officer,omitempty"`
+	Office  string    `json:"office,omitempty"`
+}
