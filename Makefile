@@ -1,0 +1,88 @@
+# Two commands matter: `make run` and `make test`. Both work on a fresh machine
+# with Go, git, make and root or sudo for Debian packages.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/sh
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+# The version comes from VERSION; Go's own stamp would only add a way to fail,
+# where git refuses a folder that belongs to somebody else.
+GO_BUILD := go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+# More for `aldaba demo`: make run ARGS="--people 50 --policy ficha-2026"
+ARGS ?=
+
+# One step's title.
+title = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build and start the demo: http://127.0.0.1:8080 (ARGS="..." for its options)
+	@mkdir -p var
+	@exec bin/aldaba demo --data var/demo $(ARGS)
+
+.PHONY: build
+build: ## build bin/aldaba
+	@mkdir -p bin
+	$(GO_BUILD) -o bin/aldaba ./cmd/aldaba
+
+.PHONY: assets
+assets: ## rebuild the committed styles, scripts and word lists from their sources
+	@scripts/bootstrap.sh node
+	@scripts/assets.sh build
+
+.PHONY: test
+test: bootstrap format vet lint unit assets-check browser ## install what is missing, then run every check
+	$(call title,all checks passed)
+
+.PHONY: bootstrap
+bootstrap: ## install what the tests need and is missing (apt and npm)
+	$(call title,what the tests need)
+	@scripts/bootstrap.sh
+
+.PHONY: format
+format: ## name the Go files that gofmt would change, and fail if there are any
+	$(call title,format)
+	@files=$$(find . -name node_modules -prune -o -name '*.go' -type f -print | xargs gofmt -l) && \
+	if [ -n "$$files" ]; then echo "run gofmt -w on:"; echo "$$files"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	$(call title,vet)
+	@go vet ./...
+
+.PHONY: lint
+lint: ## staticcheck, errcheck, unparam, deadcode
+	$(call title,staticcheck)
+	@go tool staticcheck ./...
+	$(call title,errcheck)
+	@go tool errcheck -ignoretests -exclude .errcheck ./...
+	$(call title,unparam)
+	@go tool unparam ./...
+	$(call title,deadcode)
+	@dead=$$(go tool deadcode -test ./...) || exit 1; \
+	if [ -n "$$dead" ]; then echo "nothing reaches:"; echo "$$dead"; exit 1; fi
+
+.PHONY: unit
+unit: ## Go tests with the race detector, both database engines
+	$(call title,Go tests)
+	@CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
+
+.PHONY: assets-check
+assets-check: ## check that the committed assets are what make assets builds
+	$(call title,assets)
+	@scripts/assets.sh check
+
+.PHONY: browser
+browser: build ## browser tests against bin/aldaba
+	$(call title,browser tests)
+	@if [ -f e2e/package.json ]; then cd e2e && ALDABA="$(CURDIR)/bin/aldaba" node --test; else echo "none yet"; fi
+
+.PHONY: bench
+bench: ## Go benchmarks
+	@go test -run '^$$' -bench . -benchmem ./...

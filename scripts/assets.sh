@@ -1,0 +1,47 @@
+#!/bin/sh
+# Builds what is committed although a program makes it, so that `go build` needs no
+# Node: styles and scripts of the pages, word lists.
+#
+#   scripts/assets.sh build   in this tree
+#   scripts/assets.sh check   in a copy of it; fails if anything comes out different
+set -eu
+cd "$(dirname "$0")/.."
+
+build() {
+    if [ -f assets/build.mjs ]; then
+        (cd assets && node build.mjs)
+    fi
+    if [ -d internal/wordlists/build ]; then
+        go generate ./internal/wordlists
+    fi
+}
+
+check() {
+    copy=$(mktemp -d)
+    # shellcheck disable=SC2064 # the value of now
+    trap "rm -rf '$copy'" EXIT
+    for entry in go.mod go.sum assets internal; do
+        if [ -e "$entry" ]; then tar -cf - --exclude=node_modules "$entry" | tar -xf - -C "$copy"; fi
+    done
+    for folder in assets internal/wordlists/source; do
+        if [ -d "$folder/node_modules" ]; then ln -s "$PWD/$folder/node_modules" "$copy/$folder/node_modules"; fi
+    done
+    (cd "$copy" && build)
+    for entry in assets internal; do
+        if [ ! -e "$entry" ]; then continue; fi
+        if ! diff -rq --exclude=node_modules "$entry" "$copy/$entry"; then
+            echo "the committed assets are not what their sources build: run make assets and commit the result" >&2
+            exit 1
+        fi
+    done
+    echo "as built"
+}
+
+case "${1:-}" in
+build) build ;;
+check) check ;;
+*)
+    echo "usage: scripts/assets.sh build|check" >&2
+    exit 2
+    ;;
+esac
