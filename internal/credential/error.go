@@ -3,6 +3,7 @@ package credential
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -54,4 +55,32 @@ func IsKind(err error, k Kind) bool {
 // invalid is the refusal of one field by one rule.
 func invalid(field, rule string) *Error {
 	return &Error{Kind: Invalid, Field: field, Rule: rule}
+}
+
+// Errors are the refusals of several fields of one form, in page order.
+type Errors []*Error
+
+// add appends a refusal; nil adds nothing.
+func (e *Errors) add(refusal *Error) {
+	if refusal != nil {
+		*e = append(*e, refusal)
+	}
+}
+
+// Error describes the refusals for a log.
+func (e Errors) Error() string {
+	texts := make([]string, len(e))
+	for i, refusal := range e {
+		texts[i] = refusal.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap lists the refusals.
+func (e Errors) Unwrap() []error {
+	list := make([]error, len(e))
+	for i, refusal := range e {
+		list[i] = refusal
+	}
+	return list
 }

@@ -2,6 +2,7 @@ package credential
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -47,6 +48,12 @@ func (d Date) ISO() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Mont
 
 // String masks the date, which is somebody's birth date more often than not.
 func (d Date) String() string { return masked }
+
+// GoString masks the date for %#v.
+func (d Date) GoString() string { return "credential.Date(•••)" }
+
+// LogValue masks the date in structured logs.
+func (d Date) LogValue() slog.Value { return slog.StringValue(masked) }
 
 // Person is what the institution's record says of one number. It is read only
 // after the verdict's charge, and nothing of it is ever shown before the proof.

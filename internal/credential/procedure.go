@@ -119,7 +119,8 @@ type Typed struct {
 
 	Email string `json:"email,omitempty"` // typed, or the fixed one at the time it was accepted
 	Fixed bool   `json:"fixed,omitempty"` // the address on record, verified in person
-	Held  bool   `json:"held,omitempty"`  // a change of address that had to wait
+
+	Refused bool `json:"refused,omitempty"` // the relay refused the address for good
 }
 
 // AnswerSet is the three personal answers by which an account recovers, as one

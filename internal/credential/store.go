@@ -13,6 +13,16 @@ var ErrNoRow = errors.New("no such row")
 // now. [Store.Update] retries the whole function on it.
 var ErrTaken = errors.New("row was changed meanwhile")
 
+func isNoRow(err error) bool { return errors.Is(err, ErrNoRow) }
+
+// ignoreNoRow makes nothing of a row that is gone: who wanted it needs it no more.
+func ignoreNoRow(err error) error {
+	if isNoRow(err) {
+		return nil
+	}
+	return err
+}
+
 // Store keeps everything the system remembers. It has two real
 // implementations, SQLite and PostgreSQL, held to one contract
 // (sqlstore/storetest).
@@ -117,6 +127,9 @@ type Tx interface {
 	// first).
 	AuditRows(shard uint8, after int64, n int) ([]AuditRow, error)
 	AuditHead(shard uint8) (seq int64, mac []byte, err error)
+	// AuditLast gives Seq and MAC of the shard's last row (0 and empty before
+	// the first).
+	AuditLast(shard uint8) (seq int64, mac []byte, err error)
 
 	// Meta and SetMeta keep a few facts about the database itself (seed,
 	// version of the data). Meta is "" where nothing is stored.

@@ -163,6 +163,12 @@ func (d DeviceID) IsZero() bool { return d == DeviceID{} }
 // String masks the id.
 func (d DeviceID) String() string { return masked }
 
+func newDeviceID() DeviceID {
+	var d DeviceID
+	rand.Read(d[:])
+	return d
+}
+
 // ParseDeviceID reads a device cookie; anything else is the zero id and false.
 func ParseDeviceID(token string) (DeviceID, bool) {
 	raw, ok := decodeToken(token, len(DeviceID{}))

@@ -35,3 +35,14 @@ type Provenance struct {
 	Officer string    `json:"officer,omitempty"`
 	Office  string    `json:"office,omitempty"`
 }
+
+// String gives the level's name, as the institution says it.
+func (l Level) String() string {
+	switch l {
+	case Declared:
+		return "declarado"
+	case InPerson:
+		return "presencial"
+	}
+	return "ninguno"
+}

@@ -1,0 +1,274 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// ClaveForm is the last page as typed.
+type ClaveForm struct {
+	Declared      bool // «Declaro que toda la información registrada es fidedigna»
+	Clave, Repeat string
+}
+
+// SetClave is «Generar»: it alone consumes the link. The clave is checked
+// against the list of common ones and the person's own data, hashed inside the
+// gate, and written by one conditional statement; with it every older procedure
+// of the person ends, the address counts as confirmed, and every address on
+// record is told. It returns the device id to remember this browser by.
+//
+// Of several at once one wins. A loser that brought the same clave (a double
+// click) is told of success, any other is Expired "finished".
+func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveForm) (DeviceID, error) {
+	now := s.now()
+	var p Procedure
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		p, err = s.heldAt(tx, c, now, StepClave, StepDone)
+		return err
+	})
+	if err != nil {
+		return DeviceID{}, err
+	}
+	person, found, err := s.person(ctx, p.Subject)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	clave, err := s.checkClave(form, p, person)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	if !found || !person.Death.IsZero() {
+		return DeviceID{}, &Error{Kind: Denied, Rule: "proof"} // died or left the register since the verdict
+	}
+	leave, err := s.gate.Enter(ctx)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	defer leave()
+	if p.Step == StepDone {
+		return s.secondPress(ctx, p.Subject, clave)
+	}
+	hash := s.Policy.HashParams().Hash([]byte(clave.Reveal()))
+
+	ctx, cancel := afterCharge(ctx)
+	defer cancel()
+	device, won := DeviceID{}, false
+	err = s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		won, err = tx.FinishProcedure(c.ID, now)
+		if err != nil || !won {
+			return err
+		}
+		device, err = s.finish(tx, by, p.ID, hash, person, now)
+		return err
+	})
+	if err != nil {
+		return DeviceID{}, err
+	}
+	if !won {
+		return s.secondPress(ctx, p.Subject, clave)
+	}
+	s.MailQueued()
+	return device, nil
+}
+
+func (s *Service) checkClave(form ClaveForm, p Procedure, person Person) (Password, error) {
+	var faults Errors
+	if !form.Declared {
+		faults.add(invalid("declared", "needed"))
+	}
+	clave, err := ParsePassword(form.Clave, s.Policy.PasswordMin, s.Policy.PasswordMax)
+	if err == nil {
+		email, _ := ParseEmail(p.Typed.Email)
+		err = CheckPassword(clave, ownData(p.Typed.Number, person, email), s.Common)
+	}
+	refusal, isRefusal := errors.AsType[*Error](err)
+	switch {
+	case isRefusal:
+		faults.add(refusal)
+	case err != nil:
+		return Password{}, err
+	default:
+		repeat, err := ParsePassword(form.Repeat, s.Policy.PasswordMin, s.Policy.PasswordMax)
+		if err != nil || !constantTimeEqual(repeat.Reveal(), clave.Reveal()) {
+			faults.add(invalid("repeat", "differs"))
+		}
+	}
+	if len(faults) > 0 {
+		return Password{}, faults
+	}
+	return clave, nil
+}
+
+// secondPress answers a «Generar» that came after another one had won.
+func (s *Service) secondPress(ctx context.Context, subject Subject, clave Password) (DeviceID, error) {
+	var account Account
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		account, err = tx.Account(subject)
+		return err
+	})
+	if err != nil {
+		return DeviceID{}, err
+	}
+	if VerifyHash(account.Clave, []byte(clave.Reveal())) {
+		return DeviceID{}, nil
+	}
+	return DeviceID{}, &Error{Kind: Expired, Rule: string(Finished)}
+}
+
+// finish writes everything that a finished procedure changes. The procedure's
+// own row is already StepDone.
+func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now time.Time) (DeviceID, error) {
+	p, err := tx.Procedure(id)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	err = tx.EndOthers(p.Subject, p.ID, now)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	before, err := tx.Addresses(p.Subject)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	earned, confirmedBefore, after, err := s.confirmAddress(tx, p, before, now)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	err = s.saveClave(tx, p, hash, earned, now)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	err = s.settleAttempts(tx, p, confirmedBefore)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	device, err := s.rememberDevice(tx, by, p.Subject, now)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	notice, act := MailClaveRecovered, ActClaveRecovered
+	if p.Kind == Generate {
+		notice, act = MailClaveSet, ActClaveGenerated
+	}
+	err = s.notify(tx, p, notice, after, s.facts(p, by, person, now), now)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	return device, audited(tx, p, by, act, now, map[string]string{"level": earned.String()})
+}
+
+// confirmAddress writes what a used link proves of its address, by the table of
+// trust: the level that the act earns, whether the address was confirmed before
+// it, and everybody to be told (old addresses and new).
+func (s *Service) confirmAddress(tx Tx, p Procedure, before []Address, now time.Time) (Level, bool, []Address, error) {
+	if p.Typed.Fixed {
+		return InPerson, true, before, nil
+	}
+	email, err := ParseEmail(p.Typed.Email)
+	if err != nil {
+		return NoLevel, false, nil, err
+	}
+	confirmed := Address{
+		Subject: p.Subject, ID: newID(p.ID.Shard()), Email: email,
+		Provenance: Provenance{Origin: OriginConfirmed, At: now},
+	}
+	confirmedBefore := false
+	told := []Address{}
+	for _, a := range before {
+		if a.Email.Key() == email.Key() {
+			confirmed.ID = a.ID
+			if a.Provenance.Origin == OriginConfirmed {
+				confirmed.Provenance, confirmedBefore = a.Provenance, true
+			}
+			continue
+		}
+		told = append(told, a)
+		a.ReplacedAt = now
+		err = tx.PutAddress(a)
+		if err != nil {
+			return NoLevel, false, nil, err
+		}
+	}
+	err = tx.PutAddress(confirmed)
+	return Declared, confirmedBefore, append(told, confirmed), err
+}
+
+// saveClave writes the account. The first act that raises it to level 2 ends
+// what was made below: the personal answers go, and are set anew in person.
+func (s *Service) saveClave(tx Tx, p Procedure, hash string, earned Level, now time.Time) error {
+	account, err := tx.Account(p.Subject)
+	if isNoRow(err) {
+		account, err = Account{Subject: p.Subject, CreatedAt: now}, nil
+	}
+	if err != nil {
+		return err
+	}
+	if account.Level == Declared && earned == InPerson {
+		account.Answers = AnswerSet{}
+	}
+	if p.Kind == Generate {
+		account.Answers = p.Typed.Bank
+	}
+	account.Clave = hash
+	account.Level = earned
+	account.ProvenAt = now
+	account.MustChange = false
+	return tx.SaveAccount(account)
+}
+
+// settleAttempts ends what the finished procedure settles: the owner's total,
+// and, where the address was confirmed before, a lock.
+func (s *Service) settleAttempts(tx Tx, p Procedure, confirmedBefore bool) error {
+	owner, err := tx.Attempts(p.Subject, BudgetProof)
+	if err != nil {
+		return err
+	}
+	owner.Total = 0
+	err = tx.SaveAttempts(owner)
+	if err != nil || p.Kind != Recover || !confirmedBefore {
+		return err
+	}
+	clave, err := tx.Attempts(p.Subject, BudgetClave)
+	if err != nil {
+		return err
+	}
+	clave.Times, clave.Total = nil, 0
+	return tx.SaveAttempts(clave)
+}
+
+// rememberDevice makes this browser the only one the person is known by. One
+// browser is remembered for at most five people; the next one gets an id anew.
+func (s *Service) rememberDevice(tx Tx, by Actor, subject Subject, now time.Time) (DeviceID, error) {
+	err := tx.ForgetDevices(subject)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	device := by.Device
+	if !device.IsZero() {
+		people, err := tx.DevicePeople(s.deviceHash(device), now)
+		if err != nil {
+			return DeviceID{}, err
+		}
+		// An id that nobody is remembered by was not made here, or is over.
+		if people == 0 || people >= peoplePerDevice {
+			device = DeviceID{}
+		}
+	}
+	if device.IsZero() {
+		device = newDeviceID()
+	}
+	return device, tx.AddDevice(subject, s.deviceHash(device), now, now.Add(s.Policy.DeviceLife))
+}
+
+func (s *Service) deviceHash(d DeviceID) [32]byte { return s.Keys.tokenHash("device", d[:]) }
+
+// Phrase proposes a clave: words that are easy to type and hard to guess.
+func (s *Service) Phrase() string { return s.Config.Phrase() }
+
+// firstName is how a mail addresses somebody.
+func firstName(p Person) string {
+	name, _, _ := strings.Cut(p.GivenNames.Reveal(), " ")
+	return name
+}

@@ -1,0 +1,202 @@
+package credential
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// SetContact takes the typed address, or nothing where the address on record is
+// fixed, and leads to its review. It is open again after the relay refused the
+// address for good.
+func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed string) error {
+	now := s.now()
+	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.heldAt(tx, c, now, StepContact, StepContactReview, StepSent)
+		if err != nil {
+			return err
+		}
+		if p.Step == StepSent && !p.Typed.Refused {
+			return errStep
+		}
+		on, err := tx.Addresses(p.Subject)
+		if err != nil {
+			return err
+		}
+		fixed, isFixed := fixedAddress(on)
+		email := fixed.Email
+		if !isFixed {
+			email, err = ParseEmail(typed)
+			if err != nil {
+				return err
+			}
+			err = s.mailboxHasRoom(tx, email, p.Subject, now)
+			if err != nil {
+				return err
+			}
+		}
+		p.Typed.Email, p.Typed.Fixed = email.Reveal(), isFixed
+		p.Step = StepContactReview
+		return saved(tx, p, by, ActContactTyped, now, nil)
+	})
+}
+
+func (s *Service) mailboxKey(e Email) [32]byte { return s.Keys.Lookup("mailbox", []byte(e.Mailbox())) }
+
+// mailboxHasRoom refuses a mailbox that too many people used this month. It is
+// said openly: whoever reads it has proven who they are.
+func (s *Service) mailboxHasRoom(tx Tx, e Email, subject Subject, now time.Time) error {
+	since := now.Add(-31 * day)
+	n, err := tx.Marks(markMailbox, s.mailboxKey(e), since)
+	if err != nil || n < s.Policy.PeoplePerMailbox {
+		return err
+	}
+	known, err := tx.Marked(markMailbox, s.mailboxKey(e), subject, since)
+	if err != nil || known {
+		return err
+	}
+	return invalid("email", "mailbox_full")
+}
+
+// AcceptContact is «Aceptar» on the address: it queues the mail. An address that
+// differs from one on record is a change: every address on record is told
+// first, and the link leaves after the policy's hold unless somebody objects.
+func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) error {
+	now := s.now()
+	shown, found, err := s.personOf(ctx, c, now)
+	if err != nil {
+		return err
+	}
+	err = s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.heldAt(tx, c, now, StepContactReview)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return errStep
+		}
+		to, err := ParseEmail(p.Typed.Email)
+		if err != nil {
+			return err
+		}
+		on, err := tx.Addresses(p.Subject)
+		if err != nil {
+			return err
+		}
+		p.Step = StepSent
+		p.ExpiresAt = now.Add(mailUnsentLife)
+		p.HoldUntil = time.Time{}
+		p.Typed.Refused = false
+		change := len(on) > 0 && !onRecord(on, to)
+		if change {
+			p.HoldUntil = now.Add(s.Policy.AddressHold)
+			p.ExpiresAt = p.HoldUntil.Add(mailUnsentLife)
+		}
+		err = s.queueActivation(tx, &p, to, shown, now)
+		if err != nil {
+			return err
+		}
+		if change {
+			facts := s.facts(p, by, shown, now)
+			facts.NewMask, facts.HoldUntil = to.Mask(), p.HoldUntil
+			err = s.notify(tx, p, MailAddressChange, on, facts, now)
+			if err != nil {
+				return err
+			}
+		}
+		if !p.Typed.Fixed {
+			err = tx.Mark(markMailbox, s.mailboxKey(to), p.Subject, now)
+			if err != nil {
+				return err
+			}
+		}
+		return saved(tx, p, by, ActMailAsked, now, map[string]string{"to": to.Mask()})
+	})
+	if err != nil {
+		return err
+	}
+	s.MailQueued()
+	return nil
+}
+
+// personOf reads the record of the person that a claimed procedure is about.
+func (s *Service) personOf(ctx context.Context, c Claim, now time.Time) (Person, bool, error) {
+	var subject Subject
+	err := s.Store.View(ctx, func(tx Tx) error {
+		p, err := s.held(tx, c, now)
+		subject = p.Subject
+		return err
+	})
+	if err != nil {
+		return Person{}, false, err
+	}
+	return s.person(ctx, subject)
+}
+
+// onRecord reports whether an address is among those on record.
+func onRecord(on []Address, e Email) bool {
+	return slices.ContainsFunc(on, func(a Address) bool { return a.Email.Key() == e.Key() })
+}
+
+// queueActivation gives the procedure a new generation of its mail and queues
+// it. The cap over all procedures of a number is silent: beyond it nothing is
+// queued and the page looks the same.
+func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, now time.Time) error {
+	p.Generation++
+	p.Attempted, p.Accepted = time.Time{}, time.Time{}
+	err := tx.DropMails(p.ID, p.Generation)
+	if err != nil {
+		return err
+	}
+	mails, err := tx.Attempts(p.Subject, BudgetMail)
+	if err != nil {
+		return err
+	}
+	room, _ := mails.room(now, limit{Count: s.Policy.ProvenMails, Window: s.Policy.MailWindow})
+	if !room {
+		return nil
+	}
+	mails.take(now, s.Policy.MailWindow)
+	err = tx.SaveAttempts(mails)
+	if err != nil {
+		return err
+	}
+	due := now
+	if p.HoldUntil.After(now) {
+		due = p.HoldUntil
+	}
+	return tx.QueueMail(Mail{
+		ID: newID(p.ID.Shard()), Kind: MailActivation, To: to,
+		Procedure: p.ID, Generation: p.Generation,
+		Facts:    MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now},
+		QueuedAt: now, Due: due,
+	})
+}
+
+// facts is what a notice says of an act.
+func (s *Service) facts(p Procedure, by Actor, person Person, now time.Time) MailFacts {
+	return MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now, Browser: by.Browser}
+}
+
+// notify queues one notice to each address, with one «No fui yo» link for all.
+// Notices have no cap.
+func (s *Service) notify(tx Tx, p Procedure, kind MailKind, to []Address, facts MailFacts, now time.Time) error {
+	notice := Notice{
+		ID: newID(p.ID.Shard()), Subject: p.Subject, Kind: kind, Procedure: p.ID,
+		CreatedAt: now, ExpiresAt: now.Add(s.Policy.FreezeLinkLife),
+	}
+	err := tx.PutNotice(notice)
+	if err != nil {
+		return err
+	}
+	for _, a := range to {
+		err = tx.QueueMail(Mail{
+			ID: newID(p.ID.Shard()), Kind: kind, To: a.Email, Procedure: p.ID, Notice: notice.ID,
+			Facts: facts, QueuedAt: now, Due: now,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

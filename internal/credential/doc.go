@@ -1,0 +1,26 @@
+// Package credential is the domain of Aldaba: how a person of the institution's
+// register gets a clave and gets it back. It knows nothing of HTTP, SQL, HTML,
+// files or SMTP; it declares what it needs of them ([Store], [Registry],
+// [Blocklist]) and is held to it by a test.
+//
+// # The procedure
+//
+// A procedure (trámite) is a row with a step; each use case below is one method
+// of [Service], reads the clock once, and leaves by one transaction.
+//
+//	Start ─► prove ─Prove─► prove_review ─JudgeProof─► questions* ─SetQuestions─► contact
+//	           ▲                  │ wrong                 *generate only             │
+//	           └──────────────────┘                                             SetContact
+//	                                                                                ▼
+//	done ◄─SetClave─ clave ◄─ContinueLink, EnterCode─ sent ◄─AcceptContact─ contact_review
+//
+// Nothing before the verdict ([Service.JudgeProof]) depends on the record:
+// every page, limit and cost up to there is a function of what was typed and of
+// a keyed hash of the number. Numbers that nobody has are ghosts: they have
+// counters, questions and procedures like everybody else's.
+//
+// A secret is checked or made in four strides: a slot in the [Gate]; a
+// transaction that charges the attempt; the hash, outside any transaction; a
+// transaction that reads again and writes on condition. A process that dies
+// between two strides leaves a charge and nothing else.
+package credential

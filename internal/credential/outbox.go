@@ -1,0 +1,195 @@
+package credential
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Outgoing is a mail claimed from the outbox, with the secrets that only its
+// rendering may know. A retry of the same mail carries the same ones.
+type Outgoing struct {
+	Mail
+	Link      Link          // of an activation
+	Code      string        // of an activation: six digits
+	Objection Objection     // of a notice
+	Life      time.Duration // of an activation, from its acceptance
+}
+
+// Limits of the outbox.
+const (
+	// mailLease is how long a claimed mail stays with its sender: longer than
+	// any conversation with a relay may last.
+	mailLease = time.Minute
+	// noticeLife is how long a notice is tried.
+	noticeLife = 3 * day
+	// slowestRetry bounds the back-off between two tries.
+	slowestRetry = 5 * time.Minute
+)
+
+// NextMails claims up to n due mails. An activation's clock starts here, by a
+// record that commits before the first attempt; one that its procedure no
+// longer needs is dropped.
+func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
+	now := s.now()
+	var out []Outgoing
+	err := s.Store.Update(ctx, 0, func(tx Tx) error {
+		out = nil
+		mails, err := tx.ClaimMails(now, now.Add(mailLease), n)
+		if err != nil {
+			return err
+		}
+		for _, m := range mails {
+			wanted, err := s.startClock(tx, m, now)
+			if err != nil {
+				return err
+			}
+			if !wanted {
+				err = tx.FinishMail(m.ID, MailDropped, now)
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			o := Outgoing{Mail: m, Life: s.Policy.LinkLife}
+			if m.Kind == MailActivation {
+				o.Link, o.Code = s.Keys.link(m.Procedure, m.Generation), s.Keys.code(m.Procedure, m.Generation)
+			}
+			if !m.Notice.IsZero() {
+				o.Objection = s.Keys.objection(m.Notice)
+			}
+			out = append(out, o)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claiming mails: %w", err)
+	}
+	return out, nil
+}
+
+// startClock notes the first attempt at an activation mail and reports whether
+// the mail is still wanted.
+func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
+	if m.Kind != MailActivation {
+		return true, nil
+	}
+	p, err := tx.Procedure(m.Procedure)
+	if isNoRow(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if p.over(now) != nil || p.Generation != m.Generation {
+		return false, nil
+	}
+	if !p.Attempted.IsZero() {
+		return now.Before(p.validUntil(s.Policy)), nil
+	}
+	p.Attempted = now
+	if end := now.Add(s.Policy.LinkCap); end.Before(p.ExpiresAt) {
+		p.ExpiresAt = end
+	}
+	return true, tx.SaveProcedure(p)
+}
+
+// MailAccepted notes that the relay took a mail: the life of an activation is
+// counted from here.
+func (s *Service) MailAccepted(ctx context.Context, m Outgoing) error {
+	now := s.now()
+	return s.Store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
+		err := tx.FinishMail(m.ID, MailSent, now)
+		if err != nil || m.Kind != MailActivation {
+			return err
+		}
+		p, err := tx.Procedure(m.Procedure)
+		if err != nil {
+			return ignoreNoRow(err)
+		}
+		if p.Generation != m.Generation || !p.Accepted.IsZero() {
+			return nil
+		}
+		p.Accepted = now
+		return tx.SaveProcedure(p)
+	})
+}
+
+// MailRefused notes that an attempt failed: for good, or to be tried again with
+// growing waits until the mail is of no more use.
+func (s *Service) MailRefused(ctx context.Context, m Outgoing, forGood bool) error {
+	now := s.now()
+	return s.Store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
+		wait := min(time.Second<<min(m.Tries, 10), slowestRetry)
+		end := m.QueuedAt.Add(noticeLife)
+		if m.Kind == MailActivation {
+			p, err := tx.Procedure(m.Procedure)
+			if err != nil {
+				return ignoreNoRow(err)
+			}
+			end = p.validUntil(s.Policy)
+			if forGood && p.Generation == m.Generation && p.Step == StepSent {
+				p.Typed.Refused = true
+				err = tx.SaveProcedure(p)
+				if err != nil {
+					return err
+				}
+			}
+		}
+		if forGood || now.Add(wait).After(end) {
+			return tx.FinishMail(m.ID, MailGaveUp, now)
+		}
+		return tx.DelayMail(m.ID, m.Tries+1, now.Add(wait))
+	})
+}
+
+// MailQueue counts the mails that wait and says since when the oldest does.
+func (s *Service) MailQueue(ctx context.Context) (waiting int, oldest time.Time, err error) {
+	err = s.Store.View(ctx, func(tx Tx) error {
+		waiting, oldest, err = tx.MailQueue()
+		return err
+	})
+	return waiting, oldest, err
+}
+
+// How long rows are kept after they have no more use.
+const (
+	keepProcedures = 30 * day
+	keepAttempts   = 2 * strangersMemory * day
+	keepMarks      = 62 * day
+	keepMails      = 30 * day
+)
+
+// Sweep deletes what is past its retention.
+func (s *Service) Sweep(ctx context.Context) (int64, error) {
+	now := s.now()
+	var n int64
+	err := s.Store.Update(ctx, 0, func(tx Tx) (err error) {
+		n, err = tx.Sweep(Retention{
+			Now: now, Procedures: now.Add(-keepProcedures), Attempts: now.Add(-keepAttempts),
+			Marks: now.Add(-keepMarks), Mails: now.Add(-keepMails),
+		})
+		return err
+	})
+	return n, err
+}
+
+// SignHeads reads the heads of all audit chains and signs them, to be kept
+// outside the database.
+func (s *Service) SignHeads(ctx context.Context) (AuditHeads, error) {
+	heads := AuditHeads{At: s.now()}
+	err := s.Store.View(ctx, func(tx Tx) error {
+		for shard := range uint8(AuditShards) {
+			seq, last, err := tx.AuditLast(shard)
+			if err != nil {
+				return err
+			}
+			heads.Seq[shard], heads.MAC[shard] = seq, last
+		}
+		return nil
+	})
+	if err != nil {
+		return AuditHeads{}, err
+	}
+	return s.Keys.sign(heads), nil
+}

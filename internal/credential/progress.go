@@ -1,0 +1,149 @@
+package credential
+
+import (
+	"context"
+	"time"
+)
+
+// Progress is what the pages of a procedure may know of it. Up to the verdict
+// it holds nothing but what was typed and chosen.
+type Progress struct {
+	ID        ID
+	Kind      ProcedureKind
+	Step      Step
+	Document  Document
+	Audience  Audience
+	Reference string
+	Now       time.Time
+	ExpiresAt time.Time
+	CanExtend bool
+
+	Day, Month int
+	Record     Facts                         // options chosen
+	Asked      []PersonalQuestionID          // recover: the three
+	Answers    map[PersonalQuestionID]string // recover: as typed, until the verdict
+	TriesLeft  int                           // in this procedure
+	Failed     int
+
+	Bank []PersonalQuestionID // generate: the ten, those asked first in front
+
+	Fixed      bool   // the address cannot be changed here
+	Mask       string // masked address, fixed or typed
+	Typed      string // typed address, to show on its review
+	Suggestion string // «¿quiso decir …?», the whole address; empty for none
+
+	Mail MailProgress
+}
+
+// MailProgress is what the waiting page tells.
+type MailProgress struct {
+	State       MailState
+	HoldUntil   time.Time
+	ValidUntil  time.Time // zero before the first attempt
+	Accepted    bool      // the relay has it
+	ResendsLeft int
+	TriesLeft   int // codes
+}
+
+// MailState says where the mail is.
+type MailState string
+
+// The states of the mail that a page waits for.
+const (
+	MailHeld      MailState = "held"    // a change of address: it leaves later
+	MailQueued    MailState = "queued"  // about to leave
+	MailTrying    MailState = "trying"  // tried, not taken yet: the relay is slow or away
+	MailLeft      MailState = "sent"    // taken by the relay
+	MailExpired   MailState = "expired" // its link and code are over
+	MailRefusedBy MailState = "refused" // the address does not exist, says its server
+)
+
+// Look reads where a claimed procedure stands.
+func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
+	now := s.now()
+	var v Progress
+	err := s.Store.View(ctx, func(tx Tx) error {
+		p, err := s.held(tx, c, now)
+		if err != nil {
+			return err
+		}
+		v = s.progress(p, now)
+		if p.Step != StepContact && p.Step != StepContactReview {
+			return nil
+		}
+		on, err := tx.Addresses(p.Subject)
+		if err != nil {
+			return err
+		}
+		if fixed, ok := fixedAddress(on); ok {
+			v.Fixed, v.Mask, v.Typed, v.Suggestion = true, fixed.Email.Mask(), "", ""
+		}
+		return nil
+	})
+	return v, err
+}
+
+func (s *Service) progress(p Procedure, now time.Time) Progress {
+	v := Progress{
+		ID: p.ID, Kind: p.Kind, Step: p.Step, Document: p.Typed.Document, Audience: p.Typed.Audience,
+		Reference: p.Reference, Now: now, ExpiresAt: p.ExpiresAt,
+		Day: p.Typed.Day, Month: p.Typed.Month, Record: p.Typed.Record,
+		Asked: p.Typed.Asked, Answers: map[PersonalQuestionID]string{},
+		TriesLeft: s.Policy.Attempts - p.Failed, Failed: p.Failed,
+		Fixed: p.Typed.Fixed,
+	}
+	for id, answer := range p.Typed.Answers {
+		v.Answers[PersonalQuestionID(id)] = answer
+	}
+	switch p.Step {
+	case StepSent, StepClave, StepDone:
+	default:
+		v.CanExtend = p.Extensions < maxExtensions
+	}
+	if p.Kind == Generate {
+		v.Bank = bankPage(s.bankOrder(p.Subject))
+	}
+	if email, err := ParseEmail(p.Typed.Email); err == nil {
+		v.Mask = email.Mask()
+		if !p.Typed.Fixed {
+			v.Typed = email.Reveal()
+			v.Suggestion, _ = email.Suggestion()
+		}
+	}
+	v.Mail = MailProgress{
+		HoldUntil: p.HoldUntil, ValidUntil: p.validUntil(s.Policy), Accepted: !p.Accepted.IsZero(),
+		ResendsLeft: max(0, s.Policy.Resends+1-int(p.Generation)),
+		TriesLeft:   max(0, s.Policy.CodeTries-p.CodeTries),
+	}
+	v.Mail.State = mailState(p, v.Mail.ValidUntil, now)
+	return v
+}
+
+func mailState(p Procedure, until, now time.Time) MailState {
+	switch {
+	case p.Typed.Refused:
+		return MailRefusedBy
+	case p.Attempted.IsZero() && p.HoldUntil.After(now):
+		return MailHeld
+	case p.Attempted.IsZero():
+		return MailQueued
+	case !now.Before(until):
+		return MailExpired
+	case p.Accepted.IsZero():
+		return MailTrying
+	}
+	return MailLeft
+}
+
+// bankPage is the bank of ten as its page lists it: the three that a recover
+// will ask first, then the others in the bank's own order.
+func bankPage(order []PersonalQuestionID) []PersonalQuestionID {
+	page := append([]PersonalQuestionID{}, order[:askedAtRecovery]...)
+	first := map[PersonalQuestionID]bool{page[0]: true, page[1]: true, page[2]: true}
+	for _, id := range PersonalQuestions() {
+		if !first[id] {
+			page = append(page, id)
+		}
+	}
+	return page
+}

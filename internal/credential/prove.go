@@ -1,0 +1,275 @@
+package credential
+
+import (
+	"context"
+	"time"
+	"unicode/utf8"
+)
+
+// ProofForm is the proof page as typed: day and month of birth, and the answers
+// of the kind: record questions (generate) or personal ones (recover).
+type ProofForm struct {
+	Day, Month int // 0 where it did not read as a number
+	Record     map[FactID]string
+	Answers    map[PersonalQuestionID]string
+}
+
+// maxAnswer bounds a personal answer as typed, in code points.
+const maxAnswer = 100
+
+// Prove takes what was typed on the proof page, checks its shape alone, and
+// leads to the review. Refusals are [Errors], one for each field.
+func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) error {
+	now := s.now()
+	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.heldAt(tx, c, now, StepProve, StepProveReview)
+		if err != nil {
+			return err
+		}
+		if p.Failed >= s.Policy.Attempts {
+			return s.triesSpent()
+		}
+		var faults Errors
+		faults.add(checkBirthday(form.Day, form.Month))
+		p.Typed.Day, p.Typed.Month = form.Day, form.Month
+		if p.Kind == Generate {
+			p.Typed.Record = Facts{}
+			for _, q := range RecordQuestions(p.Typed.Audience) {
+				chosen := form.Record[q.ID]
+				if !FactDomainOK(q.ID, chosen) {
+					faults.add(invalid("record."+string(q.ID), "choose"))
+				}
+				p.Typed.Record[q.ID] = chosen
+			}
+		} else {
+			p.Typed.Answers = map[string]string{}
+			for _, id := range p.Typed.Asked {
+				answer := form.Answers[id]
+				switch {
+				case NormaliseAnswer(answer) == "":
+					faults.add(invalid("bank."+string(id), "empty"))
+				case utf8.RuneCountInString(answer) > maxAnswer:
+					faults.add(invalid("bank."+string(id), "too_long"))
+				}
+				p.Typed.Answers[string(id)] = answer
+			}
+		}
+		if len(faults) > 0 {
+			return faults
+		}
+		p.Step = StepProveReview
+		return saved(tx, p, by, ActTyped, now, nil)
+	})
+}
+
+// checkBirthday holds day and month against the calendar, 29 February included.
+func checkBirthday(d, m int) *Error {
+	switch {
+	case d < 1 || d > 31:
+		return invalid("day", "range")
+	case m < 1 || m > 12:
+		return invalid("month", "range")
+	case d > time.Date(2000, time.Month(m)+1, 0, 0, 0, 0, 0, time.UTC).Day():
+		return invalid("day", "not_in_month")
+	}
+	return nil
+}
+
+// triesSpent refuses a procedure that has lost all its verdicts.
+func (s *Service) triesSpent() *Error {
+	return &Error{Kind: TooMany, Rule: "attempts", RetryAfter: s.Policy.AttemptWindow}
+}
+
+// JudgeProof is «Aceptar» on the review: the verdict. A charge commits before
+// anything is compared; success gives it back. A lost verdict is Denied, or
+// TooMany once the number's failures fill their window, by a count in which
+// nothing of the record takes part; both say only that the data do not match.
+// Unavailable (record away, gate full) spends nothing.
+func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) error {
+	now := s.now()
+	var p Procedure
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		p, err = s.heldAt(tx, c, now, StepProveReview)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	person, found, err := s.person(ctx, p.Subject)
+	if err != nil {
+		return err
+	}
+	if p.Kind == Recover {
+		leave, err := s.gate.Enter(ctx)
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
+	charge, err := s.chargeProof(ctx, by, c, person, found, now)
+	if err != nil {
+		return err
+	}
+	holds := charge.compare(s, person, found)
+	ctx, cancel := afterCharge(ctx)
+	defer cancel()
+	return s.writeVerdict(ctx, by, c, charge, holds, now)
+}
+
+// proofCharge is a charge that stands: what is compared now, once.
+type proofCharge struct {
+	procedure Procedure
+	typed     Typed
+	account   Account // zero where there is none
+	dateRight bool
+	owner     bool      // the owner's budget had room and was charged
+	shown     bool      // so had the strangers', which alone decides what the page says
+	again     time.Time // when it will have room, if not
+}
+
+func (s *Service) ownerLimit() limit {
+	return limit{Count: s.Policy.Attempts, Window: s.Policy.AttemptWindow, Total: s.Policy.AttemptsTotal}
+}
+
+// strangersRoom holds the number's failures against the window and against the
+// total, which for strangers is a longer window.
+func (s *Service) strangersRoom(a Attempts, now time.Time) (bool, time.Time) {
+	ok, again := a.room(now, limit{Count: s.Policy.Attempts, Window: s.Policy.AttemptWindow})
+	all, allAgain := a.room(now, limit{Count: s.Policy.AttemptsTotal, Window: strangersMemory * s.Policy.AttemptWindow})
+	if allAgain.After(again) {
+		again = allAgain
+	}
+	return ok && all, again
+}
+
+// chargeProof takes the attempt, in its own transaction: the birth date picks
+// the budget (ghosts are never right), and the typed answers leave the
+// procedure, so that the same review cannot be judged twice. Both counters are
+// written whatever was right.
+func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Person, found bool, now time.Time) (proofCharge, error) {
+	var charge proofCharge
+	err := s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.heldAt(tx, c, now, StepProveReview)
+		if err != nil {
+			return err
+		}
+		err = s.networkHasRoom(tx, by, p.Subject, now)
+		if err != nil {
+			return err
+		}
+		charge = proofCharge{typed: p.Typed}
+		charge.account, err = tx.Account(p.Subject)
+		if err != nil && !isNoRow(err) {
+			return err
+		}
+		owner, err := tx.Attempts(p.Subject, BudgetProof)
+		if err != nil {
+			return err
+		}
+		strangers, err := tx.Attempts(p.Subject, BudgetStrangers)
+		if err != nil {
+			return err
+		}
+		charge.dateRight = found && int(person.Birth.Month) == p.Typed.Month && person.Birth.Day == p.Typed.Day
+		room, _ := owner.room(now, s.ownerLimit())
+		if charge.owner = room && charge.dateRight; charge.owner {
+			owner.take(now, s.Policy.AttemptWindow)
+		}
+		if charge.shown, charge.again = s.strangersRoom(strangers, now); charge.shown {
+			strangers.take(now, strangersMemory*s.Policy.AttemptWindow)
+		}
+		for _, a := range []Attempts{owner, strangers} {
+			err = tx.SaveAttempts(a)
+			if err != nil {
+				return err
+			}
+		}
+		p.Step = StepProve
+		p.Failed++
+		p.Typed.Answers = nil
+		err = tx.SaveProcedure(p)
+		p.Version++
+		charge.procedure = p
+		return err
+	})
+	return charge, err
+}
+
+// compare holds what was typed against the record, with the same work for
+// everyone: one argon2id for a recover, a walk over all questions for a
+// generate.
+func (c proofCharge) compare(s *Service, person Person, found bool) bool {
+	alive := found && person.Death.IsZero()
+	may := c.owner && c.dateRight && alive
+	if c.procedure.Kind == Recover {
+		hash := c.account.Answers.Hash
+		if hash == "" {
+			hash = s.ghost
+		}
+		var answers []PersonalAnswer
+		for _, id := range c.typed.Asked {
+			answers = append(answers, PersonalAnswer{Question: id, Answer: NewText(c.typed.Answers[string(id)])})
+		}
+		right := VerifyHash(hash, EncodeAnswers(answers))
+		return may && right
+	}
+	right := true
+	for _, q := range RecordQuestions(c.typed.Audience) {
+		same := constantTimeEqual(c.typed.Record[q.ID], person.Facts.Answer(q.ID))
+		right = right && same
+	}
+	first := c.account.Clave == "" // whoever has a clave recovers it
+	return may && right && first && person.HasAudience(c.typed.Audience) && !ThinRecord(person, c.typed.Audience)
+}
+
+// writeVerdict writes what the comparison said.
+func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge proofCharge, holds bool, now time.Time) error {
+	var verdict error
+	err := s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		verdict = nil
+		p := charge.procedure
+		if !holds {
+			verdict = &Error{Kind: Denied, Rule: "proof"}
+			if !charge.shown {
+				verdict = &Error{Kind: TooMany, Rule: "attempts", RetryAfter: charge.again.Sub(now)}
+			} else if p.Failed >= s.Policy.Attempts {
+				verdict = s.triesSpent()
+			}
+			err := tx.Mark(markNetwork, s.networkKey(by), p.Subject, now)
+			if err != nil {
+				return err
+			}
+			if !by.Device.IsZero() {
+				err = tx.Mark(markDevice, s.deviceHash(by.Device), p.Subject, now)
+				if err != nil {
+					return err
+				}
+			}
+			return audited(tx, p, by, ActProofFailed, now, nil)
+		}
+		for _, budget := range []Budget{BudgetProof, BudgetStrangers} {
+			a, err := tx.Attempts(p.Subject, budget)
+			if err != nil {
+				return err
+			}
+			if budget == BudgetProof || charge.shown {
+				a.giveBack(now)
+			}
+			err = tx.SaveAttempts(a)
+			if err != nil {
+				return err
+			}
+		}
+		p.Failed--
+		p.Step = StepContact
+		if p.Kind == Generate {
+			p.Step = StepQuestions
+		}
+		p.Typed.Record = nil
+		return saved(tx, p, by, ActProofPassed, now, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return verdict
+}

@@ -1,0 +1,125 @@
+package credential
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ownData gathers what no secret of a person may be built from.
+func ownData(n Number, p Person, email Email) OwnData {
+	return OwnData{Number: n, GivenNames: p.GivenNames, Surnames: p.Surnames, Birth: p.Birth, Email: email}
+}
+
+// SetQuestions takes the bank of ten of a generate: at least three answered,
+// none of them weak. Three are kept, as one hash: the first three of the
+// number's order where they were answered, else the next answered ones.
+func (s *Service) SetQuestions(ctx context.Context, by Actor, c Claim, typed map[PersonalQuestionID]string) error {
+	now := s.now()
+	var p Procedure
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		p, err = s.heldAt(tx, c, now, StepQuestions, StepContact, StepContactReview)
+		if err == nil && p.Kind != Generate {
+			err = errStep
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var answers []PersonalAnswer
+	for _, id := range s.bankOrder(p.Subject) {
+		if strings.TrimSpace(typed[id]) != "" {
+			answers = append(answers, PersonalAnswer{Question: id, Answer: NewText(typed[id])})
+		}
+	}
+	person, _, err := s.person(ctx, p.Subject)
+	if err != nil {
+		return err
+	}
+	err = CheckAnswers(answers, s.Policy.BankAnswers, ownData(p.Typed.Number, person, Email{}))
+	if err != nil {
+		return err
+	}
+	kept := answers[:askedAtRecovery]
+	set, err := s.hashAnswers(ctx, kept)
+	if err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.heldAt(tx, c, now, StepQuestions, StepContact, StepContactReview)
+		if err != nil {
+			return err
+		}
+		p.Typed.Bank = set
+		p.Step = StepContact
+		return saved(tx, p, by, ActQuestionsSet, now, nil)
+	})
+}
+
+// hashAnswers makes the one hash of three answers, inside the gate.
+func (s *Service) hashAnswers(ctx context.Context, kept []PersonalAnswer) (AnswerSet, error) {
+	leave, err := s.gate.Enter(ctx)
+	if err != nil {
+		return AnswerSet{}, err
+	}
+	defer leave()
+	return HashAnswers(s.Policy.HashParams(), kept), nil
+}
+
+// HashAnswers makes the stored form of the three answers of an account.
+func HashAnswers(params HashParams, kept []PersonalAnswer) AnswerSet {
+	set := AnswerSet{Hash: params.Hash(EncodeAnswers(kept)), Normaliser: NormaliserVersion}
+	for _, a := range kept {
+		set.Questions = append(set.Questions, a.Question)
+	}
+	slices.Sort(set.Questions)
+	return set
+}
+
+// AskedFirst gives the questions that a recover of this number asks when all of
+// them were answered: the bank page lists them first.
+func (s *Service) AskedFirst(n Number) []PersonalQuestionID {
+	return s.bankOrder(s.Keys.Subject(n))[:askedAtRecovery]
+}
+
+// Extend renews the time of a procedure that has not reached its mail (WCAG
+// 2.2.1), at most ten times.
+func (s *Service) Extend(ctx context.Context, by Actor, c Claim) error {
+	now := s.now()
+	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.heldAt(tx, c, now, StepProve, StepProveReview, StepQuestions, StepContact, StepContactReview)
+		if err != nil {
+			return err
+		}
+		if p.Extensions >= maxExtensions {
+			return &Error{Kind: TooMany, Rule: "extensions", RetryAfter: time.Until(p.ExpiresAt)}
+		}
+		p.Extensions++
+		p.ExpiresAt = now.Add(s.Policy.ProcedureLife)
+		return saved(tx, p, by, ActExtended, now, nil)
+	})
+}
+
+// Abandon is «Terminar aquí» and «Finalizar»: this browser holds the procedure
+// no longer. Before the mail was sent the procedure ends; afterwards the mailed
+// link still works, and asks day and month again.
+func (s *Service) Abandon(ctx context.Context, by Actor, c Claim) error {
+	now := s.now()
+	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.held(tx, c, now)
+		if err != nil {
+			return err
+		}
+		p.Browser = [32]byte{}
+		switch p.Step {
+		case StepDone:
+			return tx.SaveProcedure(p)
+		case StepSent, StepClave:
+		default:
+			p.End, p.EndedAt = Abandoned, now
+		}
+		return saved(tx, p, by, ActAbandoned, now, nil)
+	})
+}

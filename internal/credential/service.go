@@ -1,0 +1,148 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Config is what a [Service] is made of.
+type Config struct {
+	Store    Store
+	Registry Registry
+	Keys     *KeyRing
+	Policy   Policy
+	Common   Blocklist        // common and breached passwords
+	Phrase   func() string    // proposes a passphrase
+	Now      func() time.Time // time.Now when nil
+	// MailQueued is called after a transaction that queued mail, so that it
+	// leaves at once. It must not block. May be nil.
+	MailQueued func()
+}
+
+// Service is the use cases. It is safe for concurrent use.
+type Service struct {
+	Config
+	gate    *Gate
+	captcha *Captcha
+	// ghost is the hash that numbers without answers are compared with: of the
+	// same cost, matched by nothing.
+	ghost string
+}
+
+// New checks the configuration and makes the service.
+func New(c Config) (*Service, error) {
+	switch {
+	case c.Store == nil, c.Registry == nil, c.Keys == nil, c.Common == nil, c.Phrase == nil:
+		return nil, errors.New("credential: store, registry, keys, common passwords and phrases are all needed")
+	}
+	err := c.Policy.Check()
+	if err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.MailQueued == nil {
+		c.MailQueued = func() {}
+	}
+	s := &Service{
+		Config: c,
+		gate:   NewGate(c.Policy.GateRunning, c.Policy.GateQueue, c.Policy.GateWait),
+		ghost:  c.Policy.HashParams().Dummy(),
+	}
+	if c.Policy.CaptchaCost > 0 {
+		s.captcha = NewCaptcha(c.Keys.CaptchaKey(), c.Policy.CaptchaCost, c.Policy.CaptchaLife)
+	}
+	return s, nil
+}
+
+// now reads the clock, at the precision at which times are stored.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// held finds the procedure that a browser claims. A procedure that is over is a
+// refusal of kind Expired that says how; one that another browser holds by now
+// is Expired with rule "other_browser".
+func (s *Service) held(tx Tx, c Claim, now time.Time) (Procedure, error) {
+	p, err := tx.Procedure(c.ID)
+	if isNoRow(err) {
+		return Procedure{}, &Error{Kind: NotFound, Rule: "procedure"}
+	}
+	if err != nil {
+		return Procedure{}, err
+	}
+	hash := s.claimHash(c)
+	if p.Browser != hash {
+		return Procedure{}, &Error{Kind: Expired, Rule: "other_browser"}
+	}
+	if p.Step == StepDone {
+		// The page of success stays for the browser that earned it.
+		if now.Before(p.ExpiresAt) {
+			return p, nil
+		}
+		return Procedure{}, &Error{Kind: Expired, Rule: string(Finished)}
+	}
+	return p, p.over(now)
+}
+
+func (s *Service) claimHash(c Claim) [32]byte {
+	return s.Keys.tokenHash("browser", c.secret[:])
+}
+
+// errStep refuses a step that the procedure has not earned, or has left behind.
+// The web answers by leading to where the procedure stands.
+var errStep = &Error{Kind: Conflict, Rule: "step"}
+
+// heldAt is held, and at one of the given steps.
+func (s *Service) heldAt(tx Tx, c Claim, now time.Time, at ...Step) (Procedure, error) {
+	p, err := s.held(tx, c, now)
+	if err != nil {
+		return Procedure{}, err
+	}
+	for _, step := range at {
+		if p.Step == step {
+			return p, nil
+		}
+	}
+	return Procedure{}, errStep
+}
+
+// saved writes the procedure and its audit row.
+func saved(tx Tx, p Procedure, by Actor, act Act, now time.Time, details map[string]string) error {
+	err := tx.SaveProcedure(p)
+	if err != nil {
+		return err
+	}
+	return audited(tx, p, by, act, now, details)
+}
+
+// audited writes an audit row about a procedure.
+func audited(tx Tx, p Procedure, by Actor, act Act, now time.Time, details map[string]string) error {
+	if details == nil {
+		details = map[string]string{}
+	}
+	details["procedure"] = p.ID.String()
+	details["kind"] = string(p.Kind)
+	return tx.Audit(AuditEntry{
+		Subject: p.Subject, Actor: by.Kind, Act: act, At: now, Route: by.Route, Details: details,
+	})
+}
+
+// networkKey is the keyed hash of the applicant's network.
+func (s *Service) networkKey(by Actor) [32]byte { return s.Keys.Lookup("network", []byte(by.Network)) }
+
+// afterCharge is the context of what must be written once a charge stands: it
+// outlives a client that has gone, and has an end of its own.
+func afterCharge(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+}
+
+// person asks the institution's record. A record that does not answer is
+// "try later": nothing was spent, no path opens (S19).
+func (s *Service) person(ctx context.Context, subject Subject) (Person, bool, error) {
+	p, found, err := s.Registry.Person(ctx, subject)
+	if err != nil {
+		return Person{}, false, &Error{Kind: Unavailable, Rule: "registry", RetryAfter: time.Minute, Err: err}
+	}
+	return p, found, nil
+}

@@ -1,0 +1,192 @@
+package credential
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// StartForm is the first page: the applicant says which case is theirs.
+type StartForm struct {
+	Kind     ProcedureKind
+	Number   Number
+	Audience Audience // of a generate
+	Captcha  string   // the widget's solution
+}
+
+// captchaStart binds a captcha to the first page.
+const captchaStart = "start"
+
+// A network that fails pays a dearer captcha: from so many distinct failures
+// within an attempt window on, twice and four times.
+const (
+	dearerFrom  = 10
+	dearestFrom = 50
+)
+
+// Challenge makes a captcha challenge for the first page, dearer for a network
+// that misbehaves. ok is false where the policy leaves the captcha out.
+func (s *Service) Challenge(ctx context.Context, by Actor) (challenge CaptchaChallenge, ok bool, err error) {
+	if s.captcha == nil {
+		return CaptchaChallenge{}, false, nil
+	}
+	now := s.now()
+	factor := 1
+	err = s.Store.View(ctx, func(tx Tx) error {
+		since := now.Add(-s.Policy.AttemptWindow)
+		failures := 0
+		for _, scope := range []string{markNetwork, markCaptcha} {
+			n, err := tx.Marks(scope, s.networkKey(by), since)
+			if err != nil {
+				return err
+			}
+			failures += n
+		}
+		switch {
+		case failures >= dearestFrom:
+			factor = 4
+		case failures >= dearerFrom:
+			factor = 2
+		}
+		return nil
+	})
+	if err != nil {
+		return CaptchaChallenge{}, false, err
+	}
+	return s.captcha.Challenge(now, captchaStart, factor), true, nil
+}
+
+// The scopes of [Tx.Mark].
+const (
+	markNetwork = "network" // numbers that failed a proof from a network
+	markDevice  = "device"  // and from a known browser
+	markMailbox = "mailbox" // people whose mail goes to a mailbox
+	markCaptcha = "captcha" // captchas that failed from a network
+)
+
+// checkCaptcha holds a solution against the toll. It uses nothing up; a bad one
+// makes the network's next challenges dearer.
+func (s *Service) checkCaptcha(ctx context.Context, by Actor, solution string, now time.Time) (id [32]byte, expires time.Time, err error) {
+	if s.captcha == nil {
+		return id, expires, nil
+	}
+	id, expires, err = s.captcha.Verify(now, captchaStart, solution)
+	if err == nil || solution == "" {
+		return id, expires, err
+	}
+	fresh := newID(0) // each failure counts as a distinct one
+	markErr := s.Store.Update(ctx, fresh.Shard(), func(tx Tx) error {
+		return tx.Mark(markCaptcha, s.networkKey(by), Subject(fresh), now)
+	})
+	return id, expires, errors.Join(err, markErr)
+}
+
+// Start begins a procedure for a well-formed number, whether or not it is
+// anybody's, and gives the claim of the browser that holds it. Refusals: a
+// captcha that is missing, wrong, used or expired (Invalid); a network with too
+// many failed numbers (TooMany).
+func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (Claim, error) {
+	now := s.now()
+	captchaID, captchaExpires, err := s.checkCaptcha(ctx, by, form.Captcha, now)
+	if err != nil {
+		return Claim{}, err
+	}
+	subject := s.Keys.Subject(form.Number)
+	claim := newClaim(newID(subject.Shard()))
+	p := Procedure{
+		ID:        claim.ID,
+		Subject:   subject,
+		Kind:      form.Kind,
+		Step:      StepProve,
+		Policy:    s.Policy.Name,
+		Browser:   s.claimHash(claim),
+		Reference: newReference(),
+		CreatedAt: now,
+		ExpiresAt: now.Add(s.Policy.ProcedureLife),
+		Typed:     Typed{Document: form.Number.Document(), Number: form.Number},
+	}
+	if form.Kind == Generate {
+		p.Typed.Audience = QuestionsAudience(form.Number.Document(), form.Audience)
+	}
+	err = s.Store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		err := s.networkHasRoom(tx, by, subject, now)
+		if err != nil {
+			return err
+		}
+		if s.captcha != nil {
+			first, err := tx.UseOnce(captchaID, captchaExpires)
+			if err != nil {
+				return err
+			}
+			if !first {
+				return &Error{Kind: Invalid, Field: "captcha", Rule: "used"}
+			}
+		}
+		if form.Kind == Recover {
+			p.Typed.Asked, err = s.asked(tx, subject)
+			if err != nil {
+				return err
+			}
+		}
+		err = tx.CreateProcedure(p)
+		if err != nil {
+			return err
+		}
+		return audited(tx, p, by, ActStarted, now, nil)
+	})
+	if err != nil {
+		return Claim{}, err
+	}
+	return claim, nil
+}
+
+// networkHasRoom refuses a network from which too many distinct numbers failed;
+// a number that already failed from there is not a new one.
+func (s *Service) networkHasRoom(tx Tx, by Actor, subject Subject, now time.Time) error {
+	if s.Policy.NumbersPerNetwork == 0 {
+		return nil
+	}
+	since := now.Add(-s.Policy.AttemptWindow)
+	n, err := tx.Marks(markNetwork, s.networkKey(by), since)
+	if err != nil || n < s.Policy.NumbersPerNetwork {
+		return err
+	}
+	known, err := tx.Marked(markNetwork, s.networkKey(by), subject, since)
+	if err != nil || known {
+		return err
+	}
+	return &Error{Kind: TooMany, Rule: "network", RetryAfter: s.Policy.AttemptWindow}
+}
+
+// bankOrder is the bank of ten in the order that a keyed hash of the number
+// gives it. Its first three are the ones a recover asks, for people and ghosts
+// alike, so no restart, browser or language re-rolls them.
+func (s *Service) bankOrder(subject Subject) []PersonalQuestionID {
+	bank := PersonalQuestions()
+	rank := func(id PersonalQuestionID) []byte {
+		sum := s.Keys.Lookup("bank order", append(subject[:], id...))
+		return sum[:]
+	}
+	slices.SortFunc(bank, func(a, b PersonalQuestionID) int { return bytes.Compare(rank(a), rank(b)) })
+	return bank
+}
+
+// asked gives the three personal questions of a recover: those of the account,
+// which are the first of [Service.bankOrder] unless its owner skipped one (the
+// only thing before the verdict that the record decides; see
+// docs/decisions/0003), else those first three.
+func (s *Service) asked(tx Tx, subject Subject) ([]PersonalQuestionID, error) {
+	order := s.bankOrder(subject)
+	asked := order[:askedAtRecovery]
+	account, err := tx.Account(subject)
+	switch {
+	case err == nil && !account.Answers.IsZero():
+		asked = account.Answers.Questions
+	case err != nil && !isNoRow(err):
+		return nil, err
+	}
+	// Always shown in the order of the hash, whoever they come from.
+	return slices.DeleteFunc(order, func(id PersonalQuestionID) bool { return !slices.Contains(asked, id) }), nil
+}
