@@ -208,10 +208,10 @@ func (f *Fake) giveClave(r *rand.Rand) {
 	f.Clave = passphrase(r, f.Person)
 	f.bank = map[credential.PersonalQuestionID]string{}
 	f.Answers = map[credential.PersonalQuestionID]string{}
-	own, given := ownWords(f.Person), map[string]bool{}
+	refused, given := ownData(f.Person), map[string]bool{}
 	bank := credential.PersonalQuestions()
 	for _, id := range bank {
-		answer := drawUnlike(r, answerPools[id], func(s string) bool { return given[s] || containsAny(s, own) })
+		answer := drawUnlike(r, answerPools[id], func(s string) bool { return given[s] || refused(s) })
 		given[answer] = true
 		f.bank[id] = answer
 	}
@@ -396,29 +396,26 @@ func givenNames(r *rand.Rand) string {
 
 // passphrase invents a clave: four words of the country, nothing of the person.
 func passphrase(r *rand.Rand, p credential.Person) string {
-	own := ownWords(p)
+	refused := ownData(p)
 	words := make([]string, 0, 4)
 	for len(words) < cap(words) {
 		words = append(words, drawUnlike(r, claveWords, func(s string) bool {
-			return slices.Contains(words, s) || containsAny(s, own)
+			// Names are found across words too, hence all so far with this one.
+			return slices.Contains(words, s) || refused(s) || refused(strings.Join(append(slices.Clone(words), s), "-"))
 		}))
 	}
 	return strings.Join(words, "-")
 }
 
-// ownWords are the names of a person, as nothing secret of theirs may hold them.
-func ownWords(p credential.Person) []string {
-	return strings.Fields(fold(p.GivenNames.Reveal() + " " + p.Surnames.Reveal()))
-}
-
-// containsAny reports whether s has one of the words in it, or is part of one.
-func containsAny(s string, words []string) bool {
-	s = fold(s)
-	return slices.ContainsFunc(words, func(w string) bool {
-		return strings.Contains(s, w) || slices.ContainsFunc(strings.Fields(s), func(part string) bool {
-			return len(part) > 2 && strings.Contains(w, part)
-		})
-	})
+// ownData gives what tells whether a secret of the person has a name of theirs
+// in it: by the rule for real people, and for short names inside words as well.
+// The address is made of the names.
+func ownData(p credential.Person) func(string) bool {
+	about := credential.OwnData{Number: p.Number, GivenNames: p.GivenNames, Surnames: p.Surnames, Birth: p.Birth}
+	names := strings.Fields(fold(p.GivenNames.Reveal() + " " + p.Surnames.Reveal()))
+	return func(s string) bool {
+		return about.FoundIn(s) || slices.ContainsFunc(names, func(name string) bool { return strings.Contains(fold(s), name) })
+	}
 }
 
 // drawUnlike draws from pool what is not refused. The pools are far larger than
