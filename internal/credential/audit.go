@@ -13,8 +13,8 @@ import (
 // not all wait for one head, few enough to sign every hour.
 const AuditShards = 16
 
-// auditShard is the chain in which a person's rows stand.
-func auditShard(s Subject) uint8 { return s[0] % AuditShards }
+// AuditShard is the chain in which a person's rows stand.
+func AuditShard(s Subject) uint8 { return s[0] % AuditShards }
 
 // Actor is who does something, and by which way. It is an argument of every use
 // case that writes, never a passenger of the context.
@@ -197,7 +197,7 @@ func (k *KeyRing) verifyChain(tx Tx, shard uint8, kept []AuditHeads) (int64, err
 	if headSeq > seq {
 		return seq, &AuditFault{shard, seq + 1, "tail deleted"}
 	}
-	if (headSeq > 0 || seq > 0) && !hmac.Equal(headMAC, k.HeadMAC(shard, seq, last)) {
+	if (headSeq > 0 || seq > 0) && (headSeq != seq || !hmac.Equal(headMAC, k.HeadMAC(shard, seq, last))) {
 		return seq, &AuditFault{shard, seq, "head edited"}
 	}
 	for want := range expect {

@@ -136,7 +136,9 @@ type Tx interface {
 	Meta(key string) (string, error)
 	SetMeta(key, value string) error
 
-	// Sweep deletes what is past its retention; it returns how many rows.
+	// Sweep deletes what is past its retention, at most a batch of each kind; it
+	// returns how many rows. Callers repeat it, each time in an update of its
+	// own, until it returns 0.
 	Sweep(r Retention) (int64, error)
 }
 

@@ -1,0 +1,155 @@
+package sqlstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"aldaba/internal/credential"
+)
+
+// maxCharges bounds the charges of one counter that are kept: far above every
+// limit of a policy.
+const maxCharges = 1024
+
+// Attempts implements [credential.Tx].
+func (t *tx) Attempts(s credential.Subject, b credential.Budget) (credential.Attempts, error) {
+	a := credential.Attempts{Subject: s, Budget: b}
+	var times []byte
+	err := t.one(`SELECT times, total, version FROM attempts WHERE subject = $1 AND budget = $2`,
+		[]any{s[:], string(b)}, &times, &a.Total, &a.Version)
+	if errors.Is(err, credential.ErrNoRow) {
+		return a, nil
+	}
+	if err != nil {
+		return credential.Attempts{}, wrap("reading attempts", err)
+	}
+	if len(times)%8 != 0 {
+		return credential.Attempts{}, fmt.Errorf("reading attempts: %d bytes are no list of instants", len(times))
+	}
+	for ; len(times) > 0; times = times[8:] {
+		a.Times = append(a.Times, time.UnixMilli(int64(binary.BigEndian.Uint64(times))).UTC())
+	}
+	return a, nil
+}
+
+// SaveAttempts implements [credential.Tx].
+func (t *tx) SaveAttempts(a credential.Attempts) error {
+	if len(a.Times) > maxCharges {
+		return fmt.Errorf("saving attempts: %d charges, above the bound of %d", len(a.Times), maxCharges)
+	}
+	times, newest := make([]byte, 0, 8*len(a.Times)), int64(0)
+	for _, at := range a.Times {
+		times = binary.BigEndian.AppendUint64(times, uint64(at.UnixMilli()))
+		newest = max(newest, at.UnixMilli())
+	}
+	args := []any{a.Subject[:], string(a.Budget), times, int64(a.Total), newest, a.Version + 1}
+	if a.Version == 0 {
+		return wrap("saving attempts", t.must(`INSERT INTO attempts (subject, budget, times, total, newest, version)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject, budget) DO NOTHING`, args...))
+	}
+	return wrap("saving attempts", t.must(`UPDATE attempts SET times = $3, total = $4, newest = $5, version = $6
+		WHERE subject = $1 AND budget = $2 AND version = $7`, append(args, a.Version)...))
+}
+
+// Mark implements [credential.Tx].
+func (t *tx) Mark(scope string, key [32]byte, s credential.Subject, at time.Time) error {
+	_, err := t.exec(`INSERT INTO marks (scope, hash, subject, latest) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (scope, hash, subject) DO UPDATE SET latest = excluded.latest WHERE marks.latest < excluded.latest`,
+		scope, key[:], s[:], millis(at))
+	return wrap("marking", err)
+}
+
+// Marks implements [credential.Tx]. The instant itself counts.
+func (t *tx) Marks(scope string, key [32]byte, since time.Time) (n int, err error) {
+	err = t.one(`SELECT count(*) FROM marks WHERE scope = $1 AND hash = $2 AND latest >= $3`,
+		[]any{scope, key[:], millis(since)}, &n)
+	return n, wrap("counting marks", err)
+}
+
+// Marked implements [credential.Tx]. The instant itself counts.
+func (t *tx) Marked(scope string, key [32]byte, s credential.Subject, since time.Time) (bool, error) {
+	var n int
+	err := t.one(`SELECT count(*) FROM marks WHERE scope = $1 AND hash = $2 AND subject = $3 AND latest >= $4`,
+		[]any{scope, key[:], s[:], millis(since)}, &n)
+	return n > 0, wrap("looking for a mark", err)
+}
+
+// UseOnce implements [credential.Tx]: the statement alone decides who was first.
+func (t *tx) UseOnce(id [32]byte, expires time.Time) (bool, error) {
+	first, err := t.execOne(`INSERT INTO used_once (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`,
+		id[:], millis(expires))
+	return first, wrap("using once", err)
+}
+
+// AddDevice implements [credential.Tx].
+func (t *tx) AddDevice(s credential.Subject, device [32]byte, at, expires time.Time) error {
+	_, err := t.exec(`INSERT INTO devices (subject, device, added_at, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (subject, device) DO UPDATE SET added_at = excluded.added_at, expires_at = excluded.expires_at`,
+		s[:], device[:], millis(at), millis(expires))
+	return wrap("adding a device", err)
+}
+
+// ForgetDevices implements [credential.Tx].
+func (t *tx) ForgetDevices(s credential.Subject) error {
+	_, err := t.exec(`DELETE FROM devices WHERE subject = $1`, s[:])
+	return wrap("forgetting devices", err)
+}
+
+// DevicePeople implements [credential.Tx].
+func (t *tx) DevicePeople(device [32]byte, now time.Time) (n int, err error) {
+	err = t.one(`SELECT count(*) FROM devices WHERE device = $1 AND expires_at > $2`, []any{device[:], millis(now)}, &n)
+	return n, wrap("counting a device's people", err)
+}
+
+// Meta implements [credential.Tx].
+func (t *tx) Meta(key string) (value string, err error) {
+	err = t.one(`SELECT value FROM meta WHERE name = $1`, []any{key}, &value)
+	if errors.Is(err, credential.ErrNoRow) {
+		return "", nil
+	}
+	return value, wrap("reading meta", err)
+}
+
+// SetMeta implements [credential.Tx].
+func (t *tx) SetMeta(key, value string) error {
+	_, err := t.exec(`INSERT INTO meta (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, key, value)
+	return wrap("storing meta", err)
+}
+
+// sweepBatch is how many rows of one kind a call of Sweep deletes at most, so
+// that nobody waits long for it.
+const sweepBatch = 500
+
+// Sweep implements [credential.Tx]. It deletes at most sweepBatch rows of each
+// kind; a caller repeats it, in a transaction each, until it returns 0.
+func (t *tx) Sweep(r credential.Retention) (deleted int64, err error) {
+	for _, d := range []struct {
+		query  string
+		before time.Time
+	}{
+		{`DELETE FROM used_once WHERE id IN (SELECT id FROM used_once WHERE expires_at < $1 LIMIT $2)`, r.Now},
+		{`DELETE FROM devices WHERE (subject, device) IN (SELECT subject, device FROM devices WHERE expires_at < $1 LIMIT $2)`, r.Now},
+		{`DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE expires_at < $1 LIMIT $2)`, r.Now},
+		{`DELETE FROM procedures WHERE id IN (SELECT id FROM procedures WHERE expires_at < $1 LIMIT $2)`, r.Procedures},
+		// The total of an owner's failed proofs binds until a procedure finishes,
+		// however long ago they were.
+		{`DELETE FROM attempts WHERE (subject, budget) IN (SELECT a.subject, a.budget FROM attempts a WHERE a.newest < $1
+			AND (a.budget <> '` + string(credential.BudgetProof) + `' OR a.total = 0
+				OR NOT EXISTS (SELECT 1 FROM people p WHERE p.subject = a.subject)) LIMIT $2)`, r.Attempts},
+		{`DELETE FROM marks WHERE (scope, hash, subject) IN (SELECT scope, hash, subject FROM marks WHERE latest < $1 LIMIT $2)`, r.Marks},
+		{`DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE ended <> '' AND ended_at < $1 LIMIT $2)`, r.Mails},
+	} {
+		if d.before.IsZero() {
+			continue
+		}
+		n, err := t.exec(d.query, d.before.UnixMilli(), int64(sweepBatch))
+		if err != nil {
+			return deleted, wrap("sweeping", err)
+		}
+		deleted += n
+	}
+	return deleted, nil
+}

@@ -1,0 +1,232 @@
+package sqlstore
+
+import (
+	"crypto/hmac"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"aldaba/internal/credential"
+)
+
+// personRecord is a person as sealed: the types of the domain mask themselves,
+// so their values are written out here and nowhere else.
+type personRecord struct {
+	Document   credential.Document   `json:"document,omitempty"`
+	Number     string                `json:"number,omitempty"`
+	GivenNames string                `json:"given_names,omitempty"`
+	Surnames   string                `json:"surnames,omitempty"`
+	Birth      credential.Date       `json:"birth,omitzero"`
+	Death      credential.Date       `json:"death,omitzero"`
+	Audiences  []credential.Audience `json:"audiences,omitempty"`
+	Facts      credential.Facts      `json:"facts,omitempty"`
+}
+
+func personPlace(s credential.Subject) credential.Place {
+	return credential.Place{Table: "people", Column: "record", Row: s[:]}
+}
+
+func sealPerson(keys *credential.KeyRing, s credential.Subject, p credential.Person) ([]byte, error) {
+	text, err := json.Marshal(personRecord{
+		Document: p.Number.Document(), Number: p.Number.Reveal(),
+		GivenNames: p.GivenNames.Reveal(), Surnames: p.Surnames.Reveal(),
+		Birth: p.Birth, Death: p.Death, Audiences: p.Audiences, Facts: p.Facts,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return keys.Seal(text, personPlace(s)), nil
+}
+
+func openPerson(keys *credential.KeyRing, s credential.Subject, sealed []byte) (p credential.Person, err error) {
+	text, err := keys.Open(sealed, personPlace(s))
+	if err != nil {
+		return p, err
+	}
+	var r personRecord
+	err = json.Unmarshal(text, &r)
+	if err != nil {
+		return p, fmt.Errorf("people.record: %w", err)
+	}
+	p = credential.Person{
+		GivenNames: credential.NewText(r.GivenNames), Surnames: credential.NewText(r.Surnames),
+		Birth: r.Birth, Death: r.Death, Audiences: r.Audiences, Facts: r.Facts,
+	}
+	p.Number, err = storedNumber(r.Document, r.Number)
+	if err != nil {
+		return p, fmt.Errorf("people.record: %w", err)
+	}
+	return p, nil
+}
+
+// storedNumber reads a number as stored: its document and its canonical form.
+func storedNumber(document credential.Document, canonical string) (credential.Number, error) {
+	if canonical == "" {
+		return credential.Number{}, nil
+	}
+	return credential.ParseNumber(document, canonical)
+}
+
+// storedEmail reads an address as stored.
+func storedEmail(text string) (credential.Email, error) {
+	if text == "" {
+		return credential.Email{}, nil
+	}
+	return credential.ParseEmail(text)
+}
+
+// sealNobody makes the record that is opened when a number is nobody's: of the
+// size and shape that people's records have.
+func sealNobody(keys *credential.KeyRing) ([]byte, error) {
+	number, err := credential.ParseNumber(credential.Cedula, "1710034065")
+	if err != nil {
+		return nil, fmt.Errorf("the record of nobody: %w", err)
+	}
+	return sealPerson(keys, credential.Subject{}, credential.Person{
+		Number:     number,
+		GivenNames: credential.NewText("Nadie Ninguno"),
+		Surnames:   credential.NewText("Nunca Ninguna"),
+		Birth:      credential.Date{Year: 1980, Month: time.January, Day: 15},
+		Audiences:  []credential.Audience{credential.Affiliate},
+		Facts: credential.Facts{
+			"first_contribution": "1999", "last_employer": "commerce", "birth_province": "pichincha",
+			"affiliation_kind": "private", "first_pension": credential.NotOnRecord, "monthly_range": "400_600",
+		},
+	})
+}
+
+// PutPerson implements [credential.Tx].
+func (t *tx) PutPerson(s credential.Subject, p credential.Person) error {
+	sealed, err := sealPerson(t.store.keys, s, p)
+	if err != nil {
+		return wrap("sealing a person", err)
+	}
+	_, err = t.exec(`INSERT INTO people (subject, record) VALUES ($1, $2)
+		ON CONFLICT (subject) DO UPDATE SET record = excluded.record`, s[:], sealed)
+	return wrap("storing a person", err)
+}
+
+func accountPlace(column string, s credential.Subject) credential.Place {
+	return credential.Place{Table: "accounts", Column: column, Row: s[:]}
+}
+
+// Account implements [credential.Tx].
+func (t *tx) Account(s credential.Subject) (credential.Account, error) {
+	a, err := t.account(s)
+	if err != nil {
+		return credential.Account{}, wrap("reading an account", err)
+	}
+	return a, nil
+}
+
+func (t *tx) account(s credential.Subject) (a credential.Account, err error) {
+	var clave, answers, mac []byte
+	err = t.one(`SELECT subject, clave, answers, level, proven_at, must_change, created_at, version, mac
+		FROM accounts WHERE subject = $1`, []any{s[:]},
+		exactly(a.Subject[:]), &clave, &answers, &a.Level, instant{&a.ProvenAt}, &a.MustChange, instant{&a.CreatedAt}, &a.Version, &mac)
+	if err != nil {
+		return a, err
+	}
+	if !hmac.Equal(mac, t.store.keys.AccountMAC(a)) {
+		return a, fmt.Errorf("accounts.mac: %w", credential.ErrSealed)
+	}
+	plain, err := t.store.keys.Open(clave, accountPlace("clave", s))
+	if err != nil {
+		return a, err
+	}
+	a.Clave = string(plain)
+	plain, err = t.store.keys.Open(answers, accountPlace("answers", s))
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(plain, &a.Answers)
+}
+
+// SaveAccount implements [credential.Tx].
+func (t *tx) SaveAccount(a credential.Account) error {
+	answers, err := json.Marshal(a.Answers)
+	if err != nil {
+		return wrap("saving an account", err)
+	}
+	before := a.Version
+	a.Version++
+	args := []any{
+		a.Subject[:],
+		t.store.keys.Seal([]byte(a.Clave), accountPlace("clave", a.Subject)),
+		t.store.keys.Seal(answers, accountPlace("answers", a.Subject)),
+		int64(a.Level), millis(a.ProvenAt), a.MustChange, millis(a.CreatedAt), a.Version,
+		t.store.keys.AccountMAC(storedAccount(a)),
+	}
+	if before == 0 {
+		return wrap("saving an account", t.must(`INSERT INTO accounts
+			(subject, clave, answers, level, proven_at, must_change, created_at, version, mac)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (subject) DO NOTHING`, args...))
+	}
+	return wrap("saving an account", t.must(`UPDATE accounts SET
+		clave = $2, answers = $3, level = $4, proven_at = $5, must_change = $6, created_at = $7, version = $8, mac = $9
+		WHERE subject = $1 AND version = $10`, append(args, before)...))
+}
+
+// storedAccount is the account as it will be read, so that its MAC holds then.
+func storedAccount(a credential.Account) credential.Account {
+	a.ProvenAt = fromMillis(millis(a.ProvenAt))
+	a.CreatedAt = fromMillis(millis(a.CreatedAt))
+	return a
+}
+
+func addressPlace(s credential.Subject, id credential.ID) credential.Place {
+	return credential.Place{Table: "addresses", Column: "email", Row: rowKey(s, id)}
+}
+
+// rowKey is the key of a row of a table whose primary key is subject and id.
+func rowKey(s credential.Subject, id credential.ID) []byte {
+	return append(append(make([]byte, 0, len(s)+len(id)), s[:]...), id[:]...)
+}
+
+// Addresses implements [credential.Tx].
+func (t *tx) Addresses(s credential.Subject) ([]credential.Address, error) {
+	all, err := list(t, `SELECT subject, id, email, origin, proven_at, source, run, officer, office, replaced_at, mac
+		FROM addresses WHERE subject = $1 AND replaced_at = 0 ORDER BY proven_at, id`, []any{s[:]}, t.scanAddress)
+	if err != nil {
+		return nil, wrap("reading addresses", err)
+	}
+	return all, nil
+}
+
+func (t *tx) scanAddress(scan func(...any) error) (a credential.Address, err error) {
+	var sealed, mac []byte
+	p := &a.Provenance
+	err = scan(exactly(a.Subject[:]), exactly(a.ID[:]), &sealed, &p.Origin, instant{&p.At},
+		&p.Source, &p.Run, &p.Officer, &p.Office, instant{&a.ReplacedAt}, &mac)
+	if err != nil {
+		return a, err
+	}
+	plain, err := t.store.keys.Open(sealed, addressPlace(a.Subject, a.ID))
+	if err != nil {
+		return a, err
+	}
+	a.Email, err = storedEmail(string(plain))
+	if err != nil {
+		return a, fmt.Errorf("addresses.email: %w", err)
+	}
+	if !hmac.Equal(mac, t.store.keys.AddressMAC(a)) {
+		return a, fmt.Errorf("addresses.mac: %w", credential.ErrSealed)
+	}
+	return a, nil
+}
+
+// PutAddress implements [credential.Tx].
+func (t *tx) PutAddress(a credential.Address) error {
+	a.Provenance.At = fromMillis(millis(a.Provenance.At))
+	a.ReplacedAt = fromMillis(millis(a.ReplacedAt))
+	p := a.Provenance
+	_, err := t.exec(`INSERT INTO addresses
+		(subject, id, email, origin, proven_at, source, run, officer, office, replaced_at, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (subject, id) DO UPDATE SET email = excluded.email, origin = excluded.origin,
+			proven_at = excluded.proven_at, source = excluded.source, run = excluded.run, officer = excluded.officer,
+			office = excluded.office, replaced_at = excluded.replaced_at, mac = excluded.mac`,
+		a.Subject[:], a.ID[:], t.store.keys.Seal([]byte(a.Email.Reveal()), addressPlace(a.Subject, a.ID)),
+		string(p.Origin), millis(p.At), p.Source, p.Run, p.Officer, p.Office, millis(a.ReplacedAt), t.store.keys.AddressMAC(a))
+	return wrap("storing an address", err)
+}
