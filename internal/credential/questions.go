@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 )
 
 // ownData gathers what no secret of a person may be built from.
@@ -94,7 +93,7 @@ func (s *Service) Extend(ctx context.Context, by Actor, c Claim) error {
 			return err
 		}
 		if p.Extensions >= maxExtensions {
-			return &Error{Kind: TooMany, Rule: "extensions", RetryAfter: time.Until(p.ExpiresAt)}
+			return &Error{Kind: TooMany, Rule: "extensions", RetryAfter: p.ExpiresAt.Sub(now)}
 		}
 		p.Extensions++
 		p.ExpiresAt = now.Add(s.Policy.ProcedureLife)

@@ -1,0 +1,416 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/mail"
+	"aldaba/internal/mailbox"
+	"aldaba/internal/registry"
+	"aldaba/internal/web"
+	"aldaba/internal/words"
+)
+
+// DemoConfig is what `aldaba demo` was asked for.
+type DemoConfig struct {
+	Dir         string // database, key ring, mailbox and people
+	People      int    // random people besides the named cases
+	Seed        string
+	Policy      credential.Policy
+	Database    string // "" for a SQLite file in Dir
+	SMTP        string // host:port of a relay; "" for the demo's own mailbox
+	Listen      string
+	StaffListen string
+	Logger      *slog.Logger
+}
+
+// Demo is a running demo: fake people, a fake mailbox, and the real program.
+type Demo struct {
+	Site     *Site
+	Citizens net.Listener
+	Staff    net.Listener
+	URL      *url.URL // where citizens reach it
+	StaffURL *url.URL
+
+	box  *mailbox.Mailbox // nil with a relay of one's own
+	lock *os.File
+}
+
+// DemoInstitution is the example that the demo shows. Its contact data are those
+// of no institution.
+func DemoInstitution() web.Institution {
+	return web.Institution{
+		Name:      "Instituto de Seguridad Social (demostración)",
+		ShortName: "Seguridad Social",
+		Email:     "ayuda@institucion.example",
+		Phone:     "+59320000000",
+		PhoneText: "(02) 000 0000",
+		Hours:     "de lunes a viernes, de 08:00 a 16:30",
+		Offices:   "en los Centros de Atención Universal",
+	}
+}
+
+// StartDemo opens or makes the folder, seeds it once, and takes the listeners.
+// Nothing is served until [Demo.Run].
+func StartDemo(ctx context.Context, c DemoConfig) (*Demo, error) {
+	err := os.MkdirAll(c.Dir, 0o700)
+	if err != nil {
+		return nil, err
+	}
+	d := &Demo{}
+	err = d.start(ctx, c)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
+	d.lock, err = lockDir(c.Dir)
+	if err != nil {
+		return err
+	}
+	d.Citizens, err = net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s: %w", c.Listen, cause(err))
+	}
+	d.Staff, err = net.Listen("tcp", c.StaffListen)
+	if err != nil {
+		return fmt.Errorf("--staff-listen %s: %w", c.StaffListen, cause(err))
+	}
+	d.URL, d.StaffURL = reachedAt(d.Citizens), reachedAt(d.Staff)
+	keys, err := LoadKeys(filepath.Join(c.Dir, "keys.json"), true)
+	if err != nil {
+		return err
+	}
+	clock, err := openClock(filepath.Join(c.Dir, "clock"))
+	if err != nil {
+		return err
+	}
+	relay, err := d.relay(c, clock)
+	if err != nil {
+		return err
+	}
+	database := c.Database
+	if database == "" {
+		database = filepath.Join(c.Dir, "aldaba.db")
+	}
+	shown := &web.Demo{Advance: clock.Advance, Mails: d.mails}
+	d.Site, err = New(ctx, Config{
+		Database: database, Keys: keys, Policy: c.Policy, PublicURL: d.URL,
+		Institution: DemoInstitution(), SMTP: relay, HeadsFile: filepath.Join(c.Dir, "audit-heads.jsonl"),
+		Now: clock.Now, Logger: c.Logger, Demo: shown,
+	})
+	if err != nil {
+		return err
+	}
+	shown.People, err = seed(ctx, d.Site, c, clock.Now())
+	return err
+}
+
+// Run serves until ctx ends.
+func (d *Demo) Run(ctx context.Context) error {
+	var boxDone sync.WaitGroup
+	var boxErr error
+	boxCtx, stopBox := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBox()
+	if d.box != nil {
+		boxDone.Go(func() { boxErr = d.box.Run(boxCtx) })
+	}
+	err := d.Site.Serve(ctx, d.Citizens, d.Staff)
+	stopBox()
+	boxDone.Wait()
+	return errors.Join(err, boxErr)
+}
+
+// Close lets go of everything that StartDemo took.
+func (d *Demo) Close() error {
+	var errs []error
+	if d.Site != nil {
+		errs = append(errs, d.Site.Close())
+	}
+	if d.box != nil {
+		errs = append(errs, d.box.Close())
+	}
+	for _, l := range []net.Listener{d.Citizens, d.Staff} {
+		if l != nil {
+			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if d.lock != nil {
+		errs = append(errs, d.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// lockDir keeps a second program off the folder. The lock dies with the
+// process, however it dies.
+func lockDir(dir string) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is in use by another aldaba", dir), file.Close())
+	}
+	return file, nil
+}
+
+// cause is the innermost reason of a failure to listen, such as "address
+// already in use".
+func cause(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err
+	}
+	return err
+}
+
+// reachedAt is the address at which a listener is reached: for one on every
+// interface, this machine's on its network, so that a telephone can follow the
+// links too.
+func reachedAt(l net.Listener) *url.URL {
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return &url.URL{Scheme: "http", Host: l.Addr().String()}
+	}
+	host := addr.IP
+	if host.IsUnspecified() {
+		host = net.IPv4(127, 0, 0, 1)
+		addrs, err := net.InterfaceAddrs()
+		if err == nil {
+			for _, a := range addrs {
+				if n, ok := a.(*net.IPNet); ok && n.IP.IsPrivate() && n.IP.To4() != nil {
+					host = n.IP
+					break
+				}
+			}
+		}
+	}
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host.String(), strconv.Itoa(addr.Port))}
+}
+
+// relay opens the demo's own mailbox, or names the relay it was given.
+func (d *Demo) relay(c DemoConfig, clock *clock) (mail.SMTPConfig, error) {
+	config := mail.SMTPConfig{
+		Addr: c.SMTP, From: "no-responder@institucion.example", FromName: DemoInstitution().ShortName,
+		Security: "none", Now: clock.Now,
+	}
+	if c.SMTP != "" {
+		return config, nil
+	}
+	box, err := mailbox.Open(mailbox.Config{Dir: c.Dir, Now: clock.Now})
+	if err != nil {
+		return mail.SMTPConfig{}, err
+	}
+	d.box = box
+	config.Addr, config.Security = box.Addr(), "starttls"
+	config.RootCAs, config.Username, config.Password = box.RootCAs(), box.Username(), box.Password()
+	return config, nil
+}
+
+// mails gives the mailbox as its page and its JSON show it.
+func (d *Demo) mails(to string) []web.DemoMail {
+	list := []web.DemoMail{}
+	if d.box == nil {
+		return list
+	}
+	for _, m := range d.box.Messages(to) {
+		list = append(list, web.DemoMail(m))
+	}
+	return list
+}
+
+// The facts about a seeded database.
+const (
+	metaSeed   = "demo_seed"
+	metaPeople = "demo_people"
+)
+
+// seed fills an empty database with the fake people, in one transaction, and
+// gives them as the demo shows them. A database seeded otherwise is refused.
+func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]web.DemoPerson, error) {
+	var seeded, people string
+	err := s.Store.View(ctx, func(tx credential.Tx) (err error) {
+		seeded, err = tx.Meta(metaSeed)
+		if err != nil {
+			return err
+		}
+		people, err = tx.Meta(metaPeople)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	want := strconv.Itoa(c.People)
+	switch {
+	case seeded != "" && seeded != c.Seed:
+		return nil, fmt.Errorf("--seed %s: the data in %s were made with seed %s; use that one or another folder", c.Seed, c.Dir, seeded)
+	case seeded != "" && people != want:
+		return nil, fmt.Errorf("--people %s: the data in %s hold %s people; use that number or another folder", want, c.Dir, people)
+	}
+	fakes := registry.Generate(c.Seed, c.People, seedEpoch)
+	if seeded == "" {
+		rows := accountsOf(s, fakes, now)
+		err = s.Store.Update(ctx, 0, func(tx credential.Tx) error {
+			for _, row := range rows {
+				err := row.put(tx)
+				if err != nil {
+					return err
+				}
+			}
+			err := tx.SetMeta(metaSeed, c.Seed)
+			if err != nil {
+				return err
+			}
+			return tx.SetMeta(metaPeople, want)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return shownPeople(s, fakes), nil
+}
+
+// seedEpoch is the day from which ages are counted: fixed, so that the same
+// seed gives the same people for ever.
+var seedEpoch = time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
+
+// seedRow is everything stored of one fake person.
+type seedRow struct {
+	subject credential.Subject
+	person  credential.Person
+	address *credential.Address
+	account *credential.Account
+	locked  []time.Time
+	now     time.Time
+}
+
+func (r seedRow) put(tx credential.Tx) error {
+	err := tx.PutPerson(r.subject, r.person)
+	if err == nil && r.address != nil {
+		err = tx.PutAddress(*r.address)
+	}
+	if err == nil && r.account != nil {
+		err = tx.SaveAccount(*r.account)
+		if err == nil {
+			err = tx.Audit(credential.AuditEntry{
+				Subject: r.subject, Actor: credential.System, Act: credential.ActSeeded, At: r.now, Route: "demo",
+			})
+		}
+	}
+	if err == nil && len(r.locked) > 0 {
+		err = tx.SaveAttempts(credential.Attempts{
+			Subject: r.subject, Budget: credential.BudgetClave, Times: r.locked, Total: len(r.locked),
+		})
+	}
+	return err
+}
+
+// accountsOf makes the rows of all fake people. The hashes, which are real, are
+// made on all cores.
+func accountsOf(s *Site, fakes []registry.Fake, now time.Time) []seedRow {
+	now = now.UTC().Truncate(time.Millisecond)
+	rows := make([]seedRow, len(fakes))
+	var hashing sync.WaitGroup
+	next := make(chan int)
+	for range max(1, s.config.Policy.GateRunning, runtime.GOMAXPROCS(0)) {
+		hashing.Go(func() {
+			for i := range next {
+				rows[i] = rowOf(s, fakes[i], now)
+			}
+		})
+	}
+	for i := range fakes {
+		next <- i
+	}
+	close(next)
+	hashing.Wait()
+	return rows
+}
+
+func rowOf(s *Site, f registry.Fake, now time.Time) seedRow {
+	subject := s.config.Keys.Subject(f.Person.Number)
+	row := seedRow{subject: subject, person: f.Person, now: now}
+	before := now.Add(-90 * 24 * time.Hour) // as if they had come three months ago
+	if email, err := credential.ParseEmail(f.Email); err == nil {
+		row.address = &credential.Address{Subject: subject, ID: credential.NewSeedID(subject), Email: email}
+		row.address.Provenance = credential.Provenance{Origin: credential.OriginConfirmed, At: before}
+		if f.InPerson {
+			row.address.Provenance = credential.Provenance{
+				Origin: credential.OriginInPerson, At: before,
+				Officer: "Funcionaria de demostración", Office: "Centro de Atención Universal de demostración",
+			}
+		}
+	}
+	if f.Clave == "" {
+		return row
+	}
+	row.account = &credential.Account{
+		Subject: subject, Level: credential.Declared, CreatedAt: before, ProvenAt: before, MustChange: f.MustChange,
+		Clave: s.config.Policy.HashParams().Hash([]byte(f.Clave)),
+	}
+	if f.InPerson {
+		row.account.Level = credential.InPerson
+	}
+	var answers []credential.PersonalAnswer
+	for _, id := range s.Service.AskedFirst(f.Person.Number) {
+		if answer := f.BankAnswer(id); answer != "" {
+			answers = append(answers, credential.PersonalAnswer{Question: id, Answer: credential.NewText(answer)})
+		}
+	}
+	if len(answers) > 0 {
+		row.account.Answers = credential.HashAnswers(s.config.Policy.HashParams(), answers)
+	}
+	if f.Locked {
+		for range s.config.Policy.LockAfter {
+			row.locked = append(row.locked, now)
+		}
+	}
+	return row
+}
+
+// shownPeople gives the fake people as personas.json shows them: as seeded.
+func shownPeople(s *Site, fakes []registry.Fake) []web.DemoPerson {
+	l := words.Spanish()
+	list := make([]web.DemoPerson, 0, len(fakes))
+	for _, f := range fakes {
+		p := f.Person
+		shown := web.DemoPerson{
+			Case: f.Case, Document: string(p.Number.Document()), Number: p.Number.Reveal(),
+			GivenNames: p.GivenNames.Reveal(), Surnames: p.Surnames.Reveal(), Birth: p.Birth.ISO(),
+			Audiences: []string{}, Email: f.Email, InPerson: f.InPerson, Clave: f.Clave, Locked: f.Locked,
+			Answers: map[string]string{}, Activation: f.ActivationCode, Image: f.Image,
+		}
+		if key := "demo.case." + f.Case; l.Has(key) {
+			shown.Explanation = l.Text(key)
+		}
+		for _, a := range p.Audiences {
+			shown.Audiences = append(shown.Audiences, string(a))
+			for _, q := range credential.RecordQuestions(a) {
+				shown.Answers[l.RecordQuestion(q.ID)] = l.RecordOption(q.ID, p.Facts.Answer(q.ID))
+			}
+		}
+		for _, id := range s.Service.AskedFirst(p.Number) {
+			if answer := f.BankAnswer(id); answer != "" {
+				shown.Answers[l.PersonalQuestion(id)] = answer
+			}
+		}
+		list = append(list, shown)
+	}
+	return list
+}

@@ -1,0 +1,144 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Demo is what the demo shows besides the site: its fake people, its mailbox,
+// and a clock that can be moved.
+type Demo struct {
+	People []DemoPerson
+	// Mails gives the mailbox, newest first; to narrows it to one address, ""
+	// for all.
+	Mails   func(to string) []DemoMail
+	Advance func(d time.Duration) error
+}
+
+// DemoPerson is a row of personas.json: a fake person as seeded.
+type DemoPerson struct {
+	Case        string            `json:"caso"`
+	Document    string            `json:"tipo"`
+	Number      string            `json:"numero"`
+	GivenNames  string            `json:"nombres"`
+	Surnames    string            `json:"apellidos"`
+	Birth       string            `json:"nacimiento"`
+	Audiences   []string          `json:"audiencias"`
+	Email       string            `json:"correo"`
+	InPerson    bool              `json:"presencial"`
+	Clave       string            `json:"clave"`
+	Locked      bool              `json:"bloqueada"`
+	Answers     map[string]string `json:"respuestas"`
+	Activation  string            `json:"codigo_activacion"`
+	Image       string            `json:"imagen"`
+	Explanation string            `json:"-"` // of a named case, for the page
+}
+
+// DemoMail is a mail as it arrived in the demo's mailbox.
+type DemoMail struct {
+	ID       string `json:"id"`
+	To       string `json:"para"`
+	Subject  string `json:"asunto"`
+	Text     string `json:"texto"`
+	HTML     string `json:"html"`
+	Received string `json:"recibido"` // RFC 3339 with milliseconds
+}
+
+func (s *Server) demoPeople(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, s.Demo.People)
+}
+
+// demoPeopleView lists the fake people for somebody who tries the demo.
+type demoPeopleView struct {
+	base
+	People []DemoPerson
+}
+
+// demoCases is how many people the page shows: the named cases and a few more.
+const demoCases = 33
+
+func (s *Server) demoPeoplePage(w http.ResponseWriter, r *http.Request) error {
+	people := s.Demo.People[:min(demoCases, len(s.Demo.People))]
+	s.render(w, r, http.StatusOK, "demo_people", demoPeopleView{s.base(r, s.Words.Text("demo.people.title")), people})
+	return nil
+}
+
+func (s *Server) demoMails(w http.ResponseWriter, r *http.Request) error {
+	return writeJSON(w, s.Demo.Mails(r.URL.Query().Get("para")))
+}
+
+// mailboxView is the mailbox as a page.
+type mailboxView struct {
+	base
+	To    string
+	Mails []DemoMail
+	Total int
+}
+
+// mailboxPage is how many mails the page lists.
+const mailboxPage = 50
+
+func (s *Server) demoMailbox(w http.ResponseWriter, r *http.Request) error {
+	to := r.URL.Query().Get("para")
+	mails := s.Demo.Mails(to)
+	s.render(w, r, http.StatusOK, "demo_mailbox", mailboxView{
+		s.base(r, s.Words.Text("demo.mailbox.title")), clip(to), mails[:min(mailboxPage, len(mails))], len(mails),
+	})
+	return nil
+}
+
+// demoMailView is one mail as it arrived. Its HTML body stands in a frame
+// without scripts, its link to be followed from the text.
+type demoMailView struct {
+	base
+	Mail  DemoMail
+	Lines []mailLine
+}
+
+// mailLine is a line of the text body; Link where the line is one.
+type mailLine struct{ Text, Link string }
+
+func (s *Server) demoMail(w http.ResponseWriter, r *http.Request) error {
+	for _, mail := range s.Demo.Mails("") {
+		if mail.ID == r.PathValue("id") {
+			s.render(w, r, http.StatusOK, "demo_mail", demoMailView{
+				s.base(r, mail.Subject), mail, mailLines(mail.Text, s.PublicURL.String()),
+			})
+			return nil
+		}
+	}
+	return &httpError{http.StatusNotFound, "not_found"}
+}
+
+// demoClock moves the program's clock.
+func (s *Server) demoClock(w http.ResponseWriter, r *http.Request) error {
+	err := form(r)
+	if err != nil {
+		return err
+	}
+	by, err := time.ParseDuration(r.PostForm.Get("avanza"))
+	if err != nil {
+		return &httpError{http.StatusUnprocessableEntity, "clock"}
+	}
+	err = s.Demo.Advance(by)
+	if err != nil {
+		return &httpError{http.StatusUnprocessableEntity, "clock"}
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// mailLines cuts a text body into lines and finds those that are links of ours.
+func mailLines(text, ours string) []mailLine {
+	var lines []mailLine
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		one := mailLine{Text: line}
+		if strings.HasPrefix(strings.TrimSpace(line), ours+"/") {
+			one.Link = strings.TrimSpace(line)
+		}
+		lines = append(lines, one)
+	}
+	return lines
+}

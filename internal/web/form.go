@@ -1,0 +1,110 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/words"
+)
+
+// problem is one refusal as a page shows it: in the summary, and beside its
+// field.
+type problem struct {
+	Field string // name of the input; empty for the whole form
+	Text  string
+}
+
+// Anchor is the id of the input, for the summary's link.
+func (p problem) Anchor() string {
+	if p.Field == "" {
+		return ""
+	}
+	return "#" + anchor(p.Field)
+}
+
+// anchor is the id of the first control of a field.
+func anchor(field string) string { return strings.ReplaceAll(field, ".", "-") }
+
+// problems are all refusals of a form, in page order.
+type problems []problem
+
+// Of gives the sentence beside a field; empty for none.
+func (p problems) Of(field string) string {
+	for _, one := range p {
+		if one.Field == field {
+			return one.Text
+		}
+	}
+	return ""
+}
+
+// inputs maps the domain's fields to the names of our inputs.
+var inputs = map[string]string{
+	"kind": "necesita", "document": "documento", "number": "numero", "audience": "soy", "captcha": "altcha",
+	"day": "dia", "month": "mes", "email": "correo", "code": "codigo",
+	"declared": "declaro", "password": "clave", "repeat": "repita",
+}
+
+func inputOf(field string) string {
+	if name, ok := inputs[field]; ok {
+		return name
+	}
+	return field // "record.<id>" and "bank.<id>" are their own names
+}
+
+// explained turns refusals into sentences; ok is false for an error that is no
+// refusal of a form.
+func explained(l *words.Language, err error) (list problems, first *credential.Error, ok bool) {
+	var refusals []*credential.Error
+	if several, is := errors.AsType[credential.Errors](err); is {
+		refusals = several
+	} else if one, is := errors.AsType[*credential.Error](err); is {
+		refusals = []*credential.Error{one}
+	}
+	if len(refusals) == 0 {
+		return nil, nil, false
+	}
+	for _, refusal := range refusals {
+		switch refusal.Kind {
+		case credential.Invalid, credential.Denied, credential.TooMany, credential.Unavailable:
+		case credential.Expired:
+			if refusal.Rule != "mail_expired" {
+				return nil, nil, false
+			}
+		default:
+			return nil, nil, false
+		}
+		list = append(list, problem{Field: inputOf(refusal.Field), Text: sentence(l, refusal)})
+	}
+	return list, refusals[0], true
+}
+
+// sentence finds the words of a refusal: "rule.<field>.<rule>", where record and
+// bank questions share theirs, else "rule.<rule>".
+func sentence(l *words.Language, refusal *credential.Error) string {
+	group, _, _ := strings.Cut(refusal.Field, ".")
+	if key := "rule." + group + "." + refusal.Rule; group != "" && l.Has(key) {
+		return l.Text(key)
+	}
+	return l.Text("rule." + refusal.Rule)
+}
+
+// refused shows a form again with what is wrong, or passes on an error that is
+// none of the form's. show gets the problems and the status.
+func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error, show func(status int, p problems) error) error {
+	list, first, ok := explained(s.Words, err)
+	if !ok {
+		return err
+	}
+	noteRefusal(r, first)
+	setRetryAfter(w, first)
+	return show(statusOf(first), list)
+}
+
+// choice is one radio or option.
+type choice struct {
+	Value, Label, Hint string
+	Chosen             bool
+}

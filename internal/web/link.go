@@ -1,0 +1,158 @@
+package web
+
+import (
+	"net/http"
+
+	"aldaba/internal/credential"
+)
+
+// linkView is the page behind the mailed link: «Continuar», and in a browser
+// that did not ask for the mail, day and month.
+type linkView struct {
+	base
+	Problems  problems
+	SameOne   bool
+	Reference string
+	Until     string
+	Day       string
+	Month     string
+	Months    []choice
+	Other     string // id of another live procedure of this browser; empty for none
+}
+
+// openLink is the mailed link itself. It changes nothing on the server: the
+// token leaves the URL for a cookie of its own, which never takes the place of
+// the browser's procedure, and whoever follows a link with GET or HEAD, mail
+// scanners too, gets the same answer any number of times.
+func (s *Server) openLink(w http.ResponseWriter, r *http.Request) error {
+	link, ok := credential.ParseLink(r.PathValue("token"))
+	if !ok {
+		return &credential.Error{Kind: credential.NotFound, Rule: "link"}
+	}
+	_, err := s.lookLink(r, link)
+	if err != nil {
+		return s.linkOver(w, r, link, err)
+	}
+	s.setCookie(w, cookieLink, link.Token(), linkCookieLife)
+	redirect(w, PathLink)
+	return nil
+}
+
+func (s *Server) lookLink(r *http.Request, link credential.Link) (credential.LinkView, error) {
+	claim, ok := s.claim(r)
+	if !ok {
+		return s.Service.LookLink(r.Context(), link, nil)
+	}
+	return s.Service.LookLink(r.Context(), link, &claim)
+}
+
+// linkOver shows how a link ended, with its one button: in the browser that
+// waits for the mail, to send another one.
+func (s *Server) linkOver(w http.ResponseWriter, r *http.Request, link credential.Link, err error) error {
+	if !credential.IsKind(err, credential.Expired) {
+		return err
+	}
+	claim, ok := s.claim(r)
+	if !ok || claim.ID != link.ID {
+		return err
+	}
+	v, lookErr := s.Service.Look(r.Context(), claim)
+	if lookErr != nil || v.Step != credential.StepSent {
+		return err
+	}
+	list, _, _ := explained(s.Words, err)
+	_ = list
+	view := messageView{base: s.within(r, v, s.Words.Text("message.expired_mine.title")), Key: "expired_mine", Resend: v.ID.String()}
+	if v.Mail.ResendsLeft == 0 {
+		return err
+	}
+	s.render(w, r, http.StatusGone, "message", view)
+	return nil
+}
+
+// link reads the link that waits in its cookie.
+func (s *Server) link(r *http.Request) (credential.Link, error) {
+	link, ok := credential.ParseLink(s.cookie(r, cookieLink))
+	if !ok {
+		return credential.Link{}, &credential.Error{Kind: credential.Expired, Rule: "no_link"}
+	}
+	return link, nil
+}
+
+func (s *Server) showLink(w http.ResponseWriter, r *http.Request) error {
+	return s.linkPage(w, r, http.StatusOK, nil)
+}
+
+func (s *Server) linkPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
+	link, err := s.link(r)
+	if err != nil {
+		return err
+	}
+	look, err := s.lookLink(r, link)
+	if err != nil {
+		return s.linkOver(w, r, link, err)
+	}
+	view := linkView{
+		base: s.base(r, s.Words.Text("link.title")), Problems: p,
+		SameOne: look.SameOne, Reference: look.Reference, Until: s.Words.Clock(look.Until),
+		Day: clip(r.PostForm.Get("dia")), Month: clip(r.PostForm.Get("mes")),
+		Other: s.otherLive(r, link),
+	}
+	view.Procedure = look.ID.String()
+	view.Problem = len(p) > 0
+	for m := 1; m <= 12; m++ {
+		view.Months = append(view.Months, choice{
+			Value: numberText(m), Label: s.Words.Month(m), Chosen: m == parseMonth(view.Month),
+		})
+	}
+	s.render(w, r, status, "link", view)
+	return nil
+}
+
+// otherLive gives the id of a live procedure of this browser that is not the
+// link's; empty for none.
+func (s *Server) otherLive(r *http.Request, link credential.Link) string {
+	claim, ok := s.claim(r)
+	if !ok || claim.ID == link.ID {
+		return ""
+	}
+	v, err := s.Service.Look(r.Context(), claim)
+	if err != nil || v.Step == credential.StepDone {
+		return ""
+	}
+	return v.ID.String()
+}
+
+// continueLink is «Continuar» behind the link. It never takes the place of
+// another live procedure of this browser.
+func (s *Server) continueLink(w http.ResponseWriter, r *http.Request) error {
+	err := form(r)
+	if err != nil {
+		return err
+	}
+	link, err := s.link(r)
+	if err != nil {
+		return err
+	}
+	if r.PostForm.Get("tramite") != link.ID.String() {
+		return &credential.Error{Kind: credential.Conflict, Rule: "other_procedure"}
+	}
+	if s.otherLive(r, link) != "" {
+		return s.linkPage(w, r, http.StatusConflict, problems{{Text: s.Words.Text("rule.other_live")}})
+	}
+	var held *credential.Claim
+	if claim, ok := s.claim(r); ok {
+		held = &claim
+	}
+	claim, err := s.Service.ContinueLink(r.Context(), s.actor(r), link, held,
+		parseNumber(r.PostForm.Get("dia")), parseMonth(r.PostForm.Get("mes")))
+	if err == nil {
+		s.setCookie(w, cookieProcedure, claim.Token(), 0)
+		redirect(w, pathClave)
+		return nil
+	}
+	if credential.IsKind(err, credential.Expired) {
+		return s.linkOver(w, r, link, err)
+	}
+	return s.refused(w, r, err, func(status int, p problems) error { return s.linkPage(w, r, status, p) })
+}

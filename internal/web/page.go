@@ -1,0 +1,470 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"math"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"aldaba/internal/credential"
+)
+
+//go:embed base.html partials/*.html pages/*.html
+var templateFiles embed.FS
+
+// page is one template set: the frame, the partials and the page itself.
+type page struct{ tmpl *template.Template }
+
+// loadPages parses every page at start; a missing key is an error then and
+// while rendering.
+func (s *Server) loadPages() (map[string]*page, error) {
+	names, err := fs.Glob(templateFiles, "pages/*.html")
+	if err != nil {
+		return nil, err
+	}
+	funcs := template.FuncMap{"asset": s.assets.url, "dict": dict}
+	pages := map[string]*page{}
+	for _, name := range names {
+		tmpl := template.New("base.html").Option("missingkey=error").Funcs(funcs)
+		tmpl, err = tmpl.ParseFS(templateFiles, "base.html", "partials/*.html", name)
+		if err != nil {
+			return nil, fmt.Errorf("parsing %s: %w", name, err)
+		}
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = &page{tmpl}
+	}
+	return pages, nil
+}
+
+// dict makes the arguments of a partial from pairs of name and value.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("dict: odd number of arguments")
+	}
+	m := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: name %v is not a text", pairs[i])
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
+}
+
+// handler is a page's code: it answers, or returns why it does not.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// page adapts a handler: it is the one place where an error becomes a status, a
+// page and a word in the log line.
+func (s *Server) page(pattern string, h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noteRoute(r, pattern)
+		err := h(w, r)
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// httpError is a refusal that only HTTP knows.
+type httpError struct {
+	status int
+	rule   string
+}
+
+func (e *httpError) Error() string { return fmt.Sprintf("%d %s", e.status, e.rule) }
+
+// fail answers with the page of an error.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	tooLarge, isTooLarge := errors.AsType[*http.MaxBytesError](err)
+	httpFault, isHTTP := errors.AsType[*httpError](err)
+	refusal, isRefusal := errors.AsType[*credential.Error](err)
+	switch {
+	case isTooLarge:
+		_ = tooLarge
+		s.message(w, r, http.StatusRequestEntityTooLarge, "too_large")
+	case isHTTP:
+		s.message(w, r, httpFault.status, httpFault.rule)
+	case isRefusal && refusal.Kind == credential.Conflict && refusal.Rule == "step":
+		s.toStanding(w, r)
+	case isRefusal:
+		noteRefusal(r, refusal)
+		setRetryAfter(w, refusal)
+		s.refusalPage(w, r, refusal)
+	case errors.Is(err, context.Canceled):
+		// The client has gone: nobody reads the answer.
+		noteError(r, err)
+		s.message(w, r, http.StatusServiceUnavailable, "fault")
+	default:
+		noteError(r, err)
+		s.message(w, r, http.StatusInternalServerError, "fault")
+	}
+}
+
+// statusOf is the status of a refusal.
+func statusOf(refusal *credential.Error) int {
+	switch refusal.Kind {
+	case credential.Invalid, credential.Denied:
+		return http.StatusUnprocessableEntity
+	case credential.NotFound:
+		return http.StatusNotFound
+	case credential.Conflict:
+		return http.StatusConflict
+	case credential.Expired:
+		return http.StatusGone
+	case credential.TooMany:
+		return http.StatusTooManyRequests
+	case credential.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// setRetryAfter tells when to come back, in whole seconds, never zero.
+func setRetryAfter(w http.ResponseWriter, refusal *credential.Error) {
+	if refusal.Kind != credential.TooMany && refusal.Kind != credential.Unavailable {
+		return
+	}
+	seconds := max(1, int(math.Ceil(refusal.RetryAfter.Seconds())))
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+}
+
+// messageView is a page that only says something.
+type messageView struct {
+	base
+	Key    string // words "message.<key>.title", ".text", and the button ".action"
+	Action string // where the button leads; empty for none
+	Ways   bool   // the other ways on are named
+	Resend string // procedure id for «Enviar de nuevo»; empty for none
+}
+
+// message shows the page of words "message.<key>" with a way on.
+func (s *Server) message(w http.ResponseWriter, r *http.Request, status int, key string) {
+	s.render(w, r, status, "message", messageView{
+		base: s.base(r, s.Words.Text("message."+key+".title")), Key: key,
+		Action: s.actionOf(key), Ways: true,
+	})
+}
+
+// actionOf says where the one button of a message leads.
+func (s *Server) actionOf(key string) string {
+	if !s.Words.Has("message." + key + ".action") {
+		return ""
+	}
+	switch key {
+	case "moved", "forbidden", "too_large", "unreadable":
+		return "/"
+	}
+	return PathStart
+}
+
+// refusalPage shows a refusal that has no form of its own to stand in.
+func (s *Server) refusalPage(w http.ResponseWriter, r *http.Request, refusal *credential.Error) {
+	key := string(refusal.Kind)
+	if s.Words.Has("message." + key + "_" + refusal.Rule + ".title") {
+		key += "_" + refusal.Rule
+	}
+	s.message(w, r, statusOf(refusal), key)
+}
+
+// toStanding leads to where the browser's procedure stands.
+func (s *Server) toStanding(w http.ResponseWriter, r *http.Request) {
+	to := PathStart
+	claim, ok := s.claim(r)
+	if ok {
+		v, err := s.Service.Look(r.Context(), claim)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		to = pathOf(v.Step)
+	}
+	redirect(w, to)
+}
+
+// pathOf is the page of a step.
+func pathOf(step credential.Step) string {
+	switch step {
+	case credential.StepProve:
+		return pathProve
+	case credential.StepProveReview:
+		return pathProveReview
+	case credential.StepQuestions:
+		return pathQuestions
+	case credential.StepContact:
+		return pathContact
+	case credential.StepContactReview:
+		return pathContactReview
+	case credential.StepSent:
+		return pathWaiting
+	case credential.StepClave:
+		return pathClave
+	case credential.StepDone:
+		return pathDone
+	}
+	return PathStart
+}
+
+// redirect answers 303 to a path of ours. It is relative on purpose: no header
+// of the request has a part in it.
+func redirect(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// base is what every page has.
+type base struct {
+	Title       string
+	Problem     bool // the title says that something is wrong
+	Institution Institution
+	Demo        bool
+	Path        string
+	Position    int // step of the journey; 0 outside it
+	Of          int
+	Procedure   string // id, in every form of the journey
+	Now         string // RFC 3339, for the warning before the end
+	Deadline    string // RFC 3339; empty for none
+	DeadlineAt  string // in words
+	CanExtend   bool
+	server      *Server
+}
+
+func (s *Server) base(r *http.Request, title string) base {
+	return base{Title: title, Institution: s.Institution, Demo: s.Demo != nil, Path: r.URL.Path, server: s}
+}
+
+// within is base for a page of the journey.
+func (s *Server) within(r *http.Request, v credential.Progress, title string) base {
+	b := s.base(r, title)
+	b.Position, b.Of = credential.Position(v.Kind, v.Step)
+	b.Procedure = v.ID.String()
+	b.Now = v.Now.Format(time.RFC3339)
+	if v.CanExtend {
+		b.Deadline = v.ExpiresAt.Format(time.RFC3339)
+		b.DeadlineAt = s.Words.Clock(v.ExpiresAt)
+		b.CanExtend = true
+	}
+	return b
+}
+
+// T gives a sentence of the page's language.
+func (b base) T(key string, args ...any) string { return b.server.Words.Text(key, args...) }
+
+// Has reports whether there is a sentence for the key.
+func (b base) Has(key string) bool { return b.server.Words.Has(key) }
+
+// render executes the page whole, then writes headers, status and body. It is
+// the only place that writes HTML.
+func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, view any) {
+	var body bytes.Buffer
+	p, ok := s.pages[name]
+	err := errors.New("no such page")
+	if ok {
+		err = p.tmpl.Execute(&body, view)
+	}
+	if err != nil {
+		noteError(r, fmt.Errorf("rendering %s: %w", name, err))
+		status = http.StatusInternalServerError
+		body.Reset()
+		body.WriteString(s.Words.Text("message.fault.title"))
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	} else {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body.Bytes()) // the client may be gone; there is nobody to tell
+	}
+}
+
+// form reads a posted form within its bounds. What does not read as text is 400.
+func form(r *http.Request) error {
+	err := r.ParseForm()
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return err
+	}
+	if err != nil {
+		return &httpError{http.StatusBadRequest, "unreadable"}
+	}
+	for name, values := range r.PostForm {
+		for _, text := range append(values, name) {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				return &httpError{http.StatusBadRequest, "unreadable"}
+			}
+		}
+	}
+	return nil
+}
+
+// headers sets what every answer carries.
+func (s *Server) headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		h.Set("Cache-Control", "no-store")
+		if s.secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// contentSecurityPolicy allows this origin and nothing inline. The favicon is a
+// file of ours too.
+const contentSecurityPolicy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+// methodPages gives the mux's own 405 our page.
+func (s *Server) methodPages(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		var probe discard
+		mux.ServeHTTP(&probe, r)
+		if allow := probe.Header().Get("Allow"); allow != "" {
+			w.Header().Set("Allow", allow)
+			noteRoute(r, "method")
+			s.message(w, r, http.StatusMethodNotAllowed, "method")
+			return
+		}
+		mux.ServeHTTP(w, r) // a redirect to the clean path
+	})
+}
+
+// discard is an answer nobody reads.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header {
+	if d.header == nil {
+		d.header = http.Header{}
+	}
+	return d.header
+}
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discard) WriteHeader(int)             {}
+
+// event is what one request leaves in the log: no personal data, no query, no
+// token; the route pattern and not the path.
+type event struct {
+	route   string
+	refusal string
+	err     error
+}
+
+type eventKey struct{}
+
+func eventOf(r *http.Request) *event {
+	e, ok := r.Context().Value(eventKey{}).(*event)
+	if !ok {
+		return &event{}
+	}
+	return e
+}
+
+func noteRoute(r *http.Request, pattern string) { eventOf(r).route = pattern }
+func noteError(r *http.Request, err error)      { eventOf(r).err = err }
+func noteRefusal(r *http.Request, refusal *credential.Error) {
+	eventOf(r).refusal = string(refusal.Kind) + "/" + refusal.Rule
+}
+
+// recorder counts what an answer was. It is the only wrapper of ResponseWriter.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int
+}
+
+func (rec *recorder) WriteHeader(status int) {
+	if rec.status == 0 {
+		rec.status = status
+	}
+	rec.ResponseWriter.WriteHeader(status)
+}
+
+func (rec *recorder) Write(p []byte) (int, error) {
+	if rec.status == 0 {
+		rec.status = http.StatusOK
+	}
+	n, err := rec.ResponseWriter.Write(p)
+	rec.bytes += n
+	return n, err
+}
+
+// Unwrap gives the answer to http.ResponseController.
+func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
+
+// logged writes one line per request and turns a panic into our page.
+func (s *Server) logged(next http.Handler, mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := s.Now()
+		e := &event{route: "none"}
+		r = r.WithContext(context.WithValue(r.Context(), eventKey{}, e))
+		if _, pattern := mux.Handler(r); pattern != "" {
+			e.route = pattern
+		}
+		rec := &recorder{ResponseWriter: w}
+		id := requestID()
+		defer func() {
+			if fault := recover(); fault != nil {
+				e.err = fmt.Errorf("panic: %v", fault)
+				if rec.status == 0 {
+					s.message(rec, r, http.StatusInternalServerError, "fault")
+				}
+			}
+			level := slog.LevelInfo
+			attrs := []slog.Attr{
+				slog.String("route", e.route), slog.Int("status", rec.status), slog.Int("bytes", rec.bytes),
+				slog.Duration("took", s.Now().Sub(began)), slog.String("request", id),
+			}
+			if e.refusal != "" {
+				attrs = append(attrs, slog.String("refusal", e.refusal))
+			}
+			if e.err != nil {
+				level = slog.LevelError
+				attrs = append(attrs, slog.String("error", e.err.Error()))
+			}
+			s.Logger.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}
+
+func requestID() string {
+	var raw [9]byte
+	rand.Read(raw[:])
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// noSuchPage is every path that is none of ours.
+func (s *Server) noSuchPage(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		noteRoute(r, "none")
+	}
+	return &httpError{http.StatusNotFound, "not_found"}
+}
+
+// crossSite answers a form that another site sent.
+func (s *Server) crossSite(http.ResponseWriter, *http.Request) error {
+	return &httpError{http.StatusForbidden, "forbidden"}
+}

@@ -1,0 +1,222 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"aldaba/internal/credential"
+)
+
+// questionView is one question of a page: options for a record question, a text
+// for a personal one.
+type questionView struct {
+	Name    string // of the input
+	ID      string // of the first control
+	Text    string
+	Problem string
+	Options []choice // of a record question
+	Select  bool     // shown as one list instead of radios
+	Value   string   // of a personal question
+}
+
+// radiosUpTo is the number of options up to which a question shows radios;
+// longer domains are one list.
+const radiosUpTo = 8
+
+// proveView is the proof page: day and month first, then the questions.
+type proveView struct {
+	base
+	Problems  problems
+	Kind      credential.ProcedureKind
+	Audience  credential.Audience
+	Day       string
+	Month     string
+	Months    []choice
+	Questions []questionView
+	TriesLeft int
+	Failed    bool
+}
+
+func (s *Server) showProve(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.standing(r, credential.StepProve, credential.StepProveReview)
+	if err != nil {
+		return err
+	}
+	v.Step = credential.StepProve
+	return s.provePage(w, r, http.StatusOK, v, nil)
+}
+
+// provePage shows the proof page: filled with what was posted just now, or else
+// with what the procedure holds.
+func (s *Server) provePage(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
+	typed := func(name, held string) string {
+		if _, posted := r.PostForm[name]; posted {
+			return clip(r.PostForm.Get(name))
+		}
+		return held
+	}
+	view := proveView{
+		base: s.within(r, v, s.Words.Text("prove.title")), Problems: p,
+		Kind: v.Kind, Audience: v.Audience,
+		Day: typed("dia", numberText(v.Day)), Month: typed("mes", numberText(v.Month)),
+		TriesLeft: v.TriesLeft, Failed: v.Failed > 0,
+	}
+	view.Problem = len(p) > 0
+	chosen := parseMonth(view.Month)
+	for m := 1; m <= 12; m++ {
+		view.Months = append(view.Months, choice{
+			Value: strconv.Itoa(m), Label: s.Words.Month(m), Chosen: m == chosen,
+		})
+	}
+	if v.Kind == credential.Generate {
+		for _, q := range credential.RecordQuestions(v.Audience) {
+			name := "record." + string(q.ID)
+			one := questionView{
+				Name: name, ID: anchor(name), Text: s.Words.RecordQuestion(q.ID), Problem: p.Of(name),
+				Select: len(q.Options) > radiosUpTo,
+			}
+			answer := typed(name, v.Record[q.ID])
+			for _, code := range q.Options {
+				one.Options = append(one.Options, choice{
+					Value: code, Label: s.Words.RecordOption(q.ID, code), Chosen: code == answer,
+				})
+			}
+			view.Questions = append(view.Questions, one)
+		}
+	}
+	for _, id := range v.Asked {
+		one := s.personalQuestion(id, p)
+		one.Value = typed(one.Name, v.Answers[id])
+		view.Questions = append(view.Questions, one)
+	}
+	s.render(w, r, status, "prove", view)
+	return nil
+}
+
+// personalQuestion is one question of the bank as a page asks it.
+func (s *Server) personalQuestion(id credential.PersonalQuestionID, p problems) questionView {
+	name := "bank." + string(id)
+	return questionView{Name: name, ID: anchor(name), Text: s.Words.PersonalQuestion(id), Problem: p.Of(name)}
+}
+
+// clip bounds what is shown again of something typed that was too long to take.
+func clip(text string) string {
+	const most = 200
+	runes := []rune(text)
+	if len(runes) > most {
+		return string(runes[:most])
+	}
+	return text
+}
+
+func numberText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// parseNumber reads a day; 0 is none.
+func parseNumber(text string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < 0 || n > 99 {
+		return 0
+	}
+	return n
+}
+
+// parseMonth reads a month as its number.
+func parseMonth(text string) int { return parseNumber(text) }
+
+func (s *Server) prove(w http.ResponseWriter, r *http.Request) error {
+	claim, err := s.posted(r)
+	if err != nil {
+		return err
+	}
+	in := credential.ProofForm{
+		Day: parseNumber(r.PostForm.Get("dia")), Month: parseMonth(r.PostForm.Get("mes")),
+		Record: map[credential.FactID]string{}, Answers: map[credential.PersonalQuestionID]string{},
+	}
+	for name := range r.PostForm {
+		if id, ok := strings.CutPrefix(name, "record."); ok {
+			in.Record[credential.FactID(id)] = r.PostForm.Get(name)
+		}
+		if id, ok := strings.CutPrefix(name, "bank."); ok {
+			in.Answers[credential.PersonalQuestionID(id)] = r.PostForm.Get(name)
+		}
+	}
+	err = s.Service.Prove(r.Context(), s.actor(r), claim, in)
+	if err == nil {
+		redirect(w, pathProveReview)
+		return nil
+	}
+	return s.refused(w, r, err, s.again(r, w, claim, s.provePage))
+}
+
+// formPage shows a page of the journey, with problems.
+type formPage func(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error
+
+// again gives the function that shows a page of the journey again after a
+// refusal.
+func (s *Server) again(r *http.Request, w http.ResponseWriter, claim credential.Claim, page formPage) func(int, problems) error {
+	return func(status int, p problems) error {
+		v, err := s.Service.Look(r.Context(), claim)
+		if err != nil {
+			return err
+		}
+		return page(w, r, status, v, p)
+	}
+}
+
+// answerView is one typed answer on a review.
+type answerView struct{ Question, Answer string }
+
+// proveReviewView shows what was typed; the answers stand behind «Mostrar».
+type proveReviewView struct {
+	base
+	Kind    credential.ProcedureKind
+	Day     int
+	Month   string
+	Answers []answerView
+}
+
+func (s *Server) showProveReview(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.standing(r, credential.StepProveReview)
+	if err != nil {
+		return err
+	}
+	view := proveReviewView{
+		base: s.within(r, v, s.Words.Text("prove_review.title")),
+		Kind: v.Kind, Day: v.Day, Month: s.Words.Month(v.Month),
+	}
+	if v.Kind == credential.Generate {
+		for _, q := range credential.RecordQuestions(v.Audience) {
+			view.Answers = append(view.Answers, answerView{
+				s.Words.RecordQuestion(q.ID), s.Words.RecordOption(q.ID, v.Record[q.ID]),
+			})
+		}
+	}
+	for _, id := range v.Asked {
+		view.Answers = append(view.Answers, answerView{s.Words.PersonalQuestion(id), v.Answers[id]})
+	}
+	s.render(w, r, http.StatusOK, "prove_review", view)
+	return nil
+}
+
+// judgeProof is «Aceptar»: the verdict. A lost one shows the proof page again.
+func (s *Server) judgeProof(w http.ResponseWriter, r *http.Request) error {
+	claim, err := s.posted(r)
+	if err != nil {
+		return err
+	}
+	err = s.Service.JudgeProof(r.Context(), s.actor(r), claim)
+	if err == nil {
+		s.toStanding(w, r)
+		return nil
+	}
+	if credential.IsKind(err, credential.Unavailable) {
+		return err // nothing was spent: the review still stands
+	}
+	return s.refused(w, r, err, s.again(r, w, claim, s.provePage))
+}

@@ -1,0 +1,55 @@
+package web
+
+import (
+	"net/http"
+
+	"aldaba/internal/credential"
+)
+
+// questionsView is the bank of ten.
+type questionsView struct {
+	base
+	Problems  problems
+	Questions []questionView
+}
+
+func (s *Server) showQuestions(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.standing(r, credential.StepQuestions, credential.StepContact, credential.StepContactReview)
+	if err != nil {
+		return err
+	}
+	if v.Kind != credential.Generate {
+		return &credential.Error{Kind: credential.Conflict, Rule: "step"}
+	}
+	return s.questionsPage(w, r, http.StatusOK, v, nil)
+}
+
+func (s *Server) questionsPage(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
+	v.Step = credential.StepQuestions
+	view := questionsView{base: s.within(r, v, s.Words.Text("questions.title")), Problems: p}
+	view.Problem = len(p) > 0
+	for _, id := range v.Bank {
+		one := s.personalQuestion(id, p)
+		one.Value = clip(r.PostForm.Get(one.Name))
+		view.Questions = append(view.Questions, one)
+	}
+	s.render(w, r, status, "questions", view)
+	return nil
+}
+
+func (s *Server) setQuestions(w http.ResponseWriter, r *http.Request) error {
+	claim, err := s.posted(r)
+	if err != nil {
+		return err
+	}
+	typed := map[credential.PersonalQuestionID]string{}
+	for _, id := range credential.PersonalQuestions() {
+		typed[id] = r.PostForm.Get("bank." + string(id))
+	}
+	err = s.Service.SetQuestions(r.Context(), s.actor(r), claim, typed)
+	if err == nil {
+		redirect(w, pathContact)
+		return nil
+	}
+	return s.refused(w, r, err, s.again(r, w, claim, s.questionsPage))
+}

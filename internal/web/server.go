@@ -1,0 +1,171 @@
+// Package web is the citizens' pages: routes, handlers, views, templates and
+// assets. A page is thin: it parses what was typed, calls one use case of the
+// domain and shows what came back. Every sentence comes from package words.
+package web
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/words"
+)
+
+// Config is what a [Server] is made of.
+type Config struct {
+	Service     *credential.Service
+	Words       *words.Language
+	PublicURL   *url.URL     // where citizens reach the site; https decides the cookies
+	Institution Institution  // who runs it, for header, footer and help
+	Logger      *slog.Logger // one line per request; discarded when nil
+	Demo        *Demo        // the demo's own pages; nil in serve, where they are 404
+	Now         func() time.Time
+}
+
+// Institution is who runs the front door and how to reach them.
+type Institution struct {
+	Name      string
+	ShortName string
+	Email     string
+	Phone     string // as dialled, for tel: links
+	PhoneText string // as read
+	Hours     string
+	Offices   string // where its offices are listed
+}
+
+// Server is the citizens' site.
+type Server struct {
+	Config
+	pages  map[string]*page
+	assets assets
+	secure bool // https: cookies are Secure and carry the __Host- prefix
+}
+
+// New checks the configuration, reads the templates and makes the site.
+func New(c Config) (*Server, error) {
+	if c.Service == nil || c.Words == nil || c.PublicURL == nil || c.Now == nil {
+		return nil, errors.New("web: service, words, public URL and clock are all needed")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{Config: c, secure: c.PublicURL.Scheme == "https"}
+	var err error
+	s.assets, err = loadAssets()
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	s.pages, err = s.loadPages()
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	return s, nil
+}
+
+// Limits of what a request may bring. The longest honest form (ten answers of
+// 100 characters) is under 4 KiB, a captcha solution under 4 KiB.
+const (
+	maxBody      = 64 << 10
+	maxHeader    = 16 << 10
+	readTimeout  = 20 * time.Second // a slow telephone sending a form
+	writeTimeout = 60 * time.Second // longer than the gate's longest wait
+	idleTimeout  = 2 * time.Minute
+)
+
+// HTTPServer gives a server with this site's limits for a handler.
+func HTTPServer(h http.Handler, errorLog *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(errorLog.Handler(), slog.LevelWarn),
+	}
+}
+
+// The paths of the journey. Other packages and mails build links from them.
+const (
+	PathStart         = "/clave/generar-recuperar"
+	pathProve         = PathStart + "/prueba"
+	pathProveReview   = PathStart + "/prueba/revision"
+	pathQuestions     = PathStart + "/preguntas"
+	pathContact       = PathStart + "/correo"
+	pathContactReview = PathStart + "/correo/revision"
+	pathWaiting       = PathStart + "/espera"
+	pathClave         = PathStart + "/nueva-clave"
+	pathDone          = PathStart + "/listo"
+	PathLink          = "/clave/enlace"
+	PathObjection     = "/no-fui-yo"
+	pathHelp          = "/ayuda"
+	pathLogIn         = "/ingresar"
+)
+
+// Citizens is the whole site: route table and middleware.
+func (s *Server) Citizens() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, h handler) { mux.Handle(pattern, s.page(pattern, h)) }
+
+	handle("GET /{$}", s.door)
+	handle("GET "+PathStart, s.showStart)
+	handle("POST "+PathStart, s.start)
+	handle("GET "+pathProve, s.showProve)
+	handle("POST "+pathProve, s.prove)
+	handle("GET "+pathProveReview, s.showProveReview)
+	handle("POST "+pathProveReview, s.judgeProof)
+	handle("GET "+pathQuestions, s.showQuestions)
+	handle("POST "+pathQuestions, s.setQuestions)
+	handle("GET "+pathContact, s.showContact)
+	handle("POST "+pathContact, s.setContact)
+	handle("GET "+pathContactReview, s.showContactReview)
+	handle("POST "+pathContactReview, s.acceptContact)
+	handle("GET "+pathWaiting, s.showWaiting)
+	handle("POST "+pathWaiting, s.enterCode)
+	handle("GET "+pathWaiting+"/estado", s.waitingStatus)
+	handle("POST "+pathWaiting+"/reenviar", s.resend)
+	handle("GET "+pathClave, s.showClave)
+	handle("POST "+pathClave, s.setClave)
+	handle("POST "+pathClave+"/frase", s.phrase)
+	handle("GET "+pathDone, s.showDone)
+	handle("POST "+pathDone, s.finish)
+	handle("POST "+PathStart+"/mas-tiempo", s.extend)
+	handle("POST "+PathStart+"/terminar", s.abandon)
+
+	handle("GET "+PathLink+"/{token}", s.openLink)
+	handle("GET "+PathLink, s.showLink)
+	handle("POST "+PathLink, s.continueLink)
+	handle("GET "+PathObjection+"/{token}", s.showObjection)
+	handle("POST "+PathObjection+"/{token}", s.object)
+
+	handle("GET "+pathHelp, s.help)
+	handle("GET "+pathLogIn, s.notOpen("log_in"))
+	handle("GET /clave/cambiar", s.notOpen("change"))
+	handle("GET /clave/desbloquear", s.notOpen("unlock"))
+
+	handle("GET /static/{hash}/{file}", s.static)
+	handle("GET /favicon.ico", s.favicon)
+	if s.Demo != nil {
+		handle("GET /demo/personas.json", s.demoPeople)
+		handle("GET /demo/personas", s.demoPeoplePage)
+		handle("GET /demo/correo.json", s.demoMails)
+		handle("GET /demo/correo", s.demoMailbox)
+		handle("GET /demo/correo/{id}", s.demoMail)
+		handle("POST /demo/reloj", s.demoClock)
+	}
+	handle("/", s.noSuchPage)
+
+	crossOrigin := http.NewCrossOriginProtection()
+	crossOrigin.SetDenyHandler(s.page("cross-origin", s.crossSite))
+
+	var h http.Handler = s.methodPages(mux)
+	h = crossOrigin.Handler(h)
+	h = http.MaxBytesHandler(h, maxBody)
+	h = s.headers(h)
+	h = s.logged(h, mux) // outermost: it sees every status
+	return h
+}

@@ -1,0 +1,155 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"aldaba/internal/credential"
+)
+
+// waitingView is the page that waits for the mail.
+type waitingView struct {
+	base
+	Problems    problems
+	Mask        string
+	Reference   string
+	State       credential.MailState
+	Status      string // the sentence about the mail
+	Until       string // clock time; empty before the mail was tried
+	ResendsLeft int
+	TriesLeft   int
+	Code        string
+	StatusURL   string
+}
+
+// mailStatus is what the page's script asks for.
+type mailStatus struct {
+	State string `json:"state"`
+	Text  string `json:"text"`
+	Until string `json:"until"`
+}
+
+func (s *Server) showWaiting(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.standing(r, credential.StepSent)
+	if err != nil {
+		return err
+	}
+	return s.waitingPage(w, r, http.StatusOK, v, nil)
+}
+
+func (s *Server) waitingPage(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
+	if v.Step != credential.StepSent {
+		return &credential.Error{Kind: credential.Conflict, Rule: "step"}
+	}
+	now := s.statusOf(v)
+	view := waitingView{
+		base: s.within(r, v, s.Words.Text("waiting.title")), Problems: p,
+		Mask: v.Mask, Reference: v.Reference, State: v.Mail.State, Status: now.Text, Until: now.Until,
+		ResendsLeft: v.Mail.ResendsLeft, TriesLeft: v.Mail.TriesLeft,
+		Code: clip(r.PostForm.Get("codigo")), StatusURL: pathWaiting + "/estado",
+	}
+	view.Problem = len(p) > 0
+	s.render(w, r, status, "waiting", view)
+	return nil
+}
+
+// statusOf says in words where the mail is.
+func (s *Server) statusOf(v credential.Progress) mailStatus {
+	status := mailStatus{State: string(v.Mail.State)}
+	until := v.Mail.ValidUntil
+	if v.Mail.State == credential.MailHeld {
+		until = v.Mail.HoldUntil
+		status.Text = s.Words.Text("waiting.status.held", "until", s.Words.DateTime(until))
+		return status
+	}
+	if !until.IsZero() {
+		status.Until = s.Words.Clock(until)
+	}
+	status.Text = s.Words.Text("waiting.status."+string(v.Mail.State), "until", status.Until)
+	return status
+}
+
+// waitingStatus answers the page's script: where the mail is, "moved" once the
+// procedure has gone on (the link was opened in this browser), or "over".
+func (s *Server) waitingStatus(w http.ResponseWriter, r *http.Request) error {
+	status := mailStatus{State: "over", Text: s.Words.Text("waiting.status.over")}
+	claim, ok := s.claim(r)
+	if ok {
+		v, err := s.Service.Look(r.Context(), claim)
+		switch {
+		case err == nil && v.Step == credential.StepSent:
+			status = s.statusOf(v)
+		case err == nil:
+			status = mailStatus{State: "moved", Text: s.Words.Text("waiting.status.moved")}
+		case !credential.IsKind(err, credential.Expired) && !credential.IsKind(err, credential.NotFound):
+			return err
+		}
+	}
+	return writeJSON(w, status)
+}
+
+func writeJSON(w http.ResponseWriter, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_, err = w.Write(append(body, '\n'))
+	return err
+}
+
+func (s *Server) enterCode(w http.ResponseWriter, r *http.Request) error {
+	claim, err := s.posted(r)
+	if err != nil {
+		return err
+	}
+	err = s.Service.EnterCode(r.Context(), s.actor(r), claim, r.PostForm.Get("codigo"))
+	if err == nil {
+		redirect(w, pathClave)
+		return nil
+	}
+	return s.refused(w, r, err, s.again(r, w, claim, s.waitingPage))
+}
+
+func (s *Server) resend(w http.ResponseWriter, r *http.Request) error {
+	claim, err := s.posted(r)
+	if err != nil {
+		return err
+	}
+	err = s.Service.Resend(r.Context(), s.actor(r), claim)
+	if err == nil {
+		redirect(w, pathWaiting)
+		return nil
+	}
+	return s.refused(w, r, err, s.again(r, w, claim, s.waitingPage))
+}
+
+// extend renews the time of a procedure and leads back to where it stands.
+func (s *Server) extend(w http.ResponseWriter, r *http.Request) error {
+	claim, err := s.posted(r)
+	if err != nil {
+		return err
+	}
+	err = s.Service.Extend(r.Context(), s.actor(r), claim)
+	if err != nil {
+		return err
+	}
+	s.toStanding(w, r)
+	return nil
+}
+
+// abandon is «Terminar aquí»: this browser forgets the procedure.
+func (s *Server) abandon(w http.ResponseWriter, r *http.Request) error {
+	claim, err := s.posted(r)
+	if err != nil {
+		return err
+	}
+	err = s.Service.Abandon(r.Context(), s.actor(r), claim)
+	if err != nil && !credential.IsKind(err, credential.Expired) {
+		return err
+	}
+	s.dropCookie(w, cookieProcedure)
+	s.dropCookie(w, cookieLink)
+	s.message(w, r, http.StatusOK, "ended")
+	return nil
+}
