@@ -232,8 +232,6 @@ func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge pr
 			verdict = &Error{Kind: Denied, Rule: "proof"}
 			if !charge.shown {
 				verdict = &Error{Kind: TooMany, Rule: "attempts", RetryAfter: charge.again.Sub(now)}
-			} else if p.Failed >= s.Policy.Attempts {
-				verdict = s.triesSpent()
 			}
 			err := tx.Mark(markNetwork, s.networkKey(by), p.Subject, now)
 			if err != nil {
