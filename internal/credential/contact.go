@@ -140,14 +140,8 @@ func onRecord(on []Address, e Email) bool {
 
 // queueActivation gives the procedure a new generation of its mail and queues
 // it. The cap over all procedures of a number is silent: beyond it nothing is
-// queued and the page looks the same.
+// queued, the living link goes on living, and the page looks the same.
 func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, now time.Time) error {
-	p.Generation++
-	p.Attempted, p.Accepted = time.Time{}, time.Time{}
-	err := tx.DropMails(p.ID, p.Generation)
-	if err != nil {
-		return err
-	}
 	mails, err := tx.Attempts(p.Subject, BudgetMail)
 	if err != nil {
 		return err
@@ -155,6 +149,12 @@ func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, 
 	room, _ := mails.room(now, limit{Count: s.Policy.ProvenMails, Window: s.Policy.MailWindow})
 	if !room {
 		return nil
+	}
+	p.Generation++
+	p.Attempted, p.Accepted = time.Time{}, time.Time{}
+	err = tx.DropMails(p.ID, p.Generation)
+	if err != nil {
+		return err
 	}
 	mails.take(now, s.Policy.MailWindow)
 	err = tx.SaveAttempts(mails)
