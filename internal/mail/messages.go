@@ -1,0 +1,203 @@
+package mail
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"net/url"
+	"strings"
+	texttemplate "text/template"
+	"time"
+	"unicode"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/words"
+)
+
+//go:embed messages
+var templates embed.FS
+
+// Bounds of what comes from outside and stands in a mail.
+const (
+	maxName = 60 // runes of a name, a mask or a reference
+	maxHelp = 300
+)
+
+// Config is what every mail has in common. Words, PublicURL and Institution are
+// required.
+type Config struct {
+	Words *words.Language
+	// PublicURL is the address of the site as people see it: http or https,
+	// a host, maybe a path. The links of all mails are made from it alone and
+	// never from a request (security case S11).
+	PublicURL   *url.URL
+	Institution string // name at head and foot of every mail
+	HelpText    string // telephone or address for help, at the foot; may be empty
+	Demo        bool   // adds the line that says that nothing of it is real
+}
+
+// Renderer writes the mails of the outbox. It is safe for concurrent use.
+type Renderer struct {
+	Config
+	html *htmltemplate.Template
+	text *texttemplate.Template
+}
+
+// NewRenderer checks c and reads the templates.
+func NewRenderer(c Config) (*Renderer, error) {
+	if c.Words == nil || c.PublicURL == nil {
+		return nil, errors.New("mail: words and public address are both needed")
+	}
+	u := *c.PublicURL
+	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("mail: public address %q is not a plain http or https address", u.Redacted())
+	}
+	c.PublicURL = &u
+	c.Institution, c.HelpText = oneLine(c.Institution, maxName*2), oneLine(c.HelpText, maxHelp)
+	if c.Institution == "" {
+		return nil, errors.New("mail: the institution has no name")
+	}
+	r := &Renderer{Config: c}
+	sentence := map[string]any{"t": c.Words.Text}
+	var err error
+	r.html, err = htmltemplate.New("").Funcs(sentence).Option("missingkey=error").ParseFS(templates, "messages/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("mail: %w", err)
+	}
+	r.text, err = texttemplate.New("").Funcs(sentence).Option("missingkey=error").ParseFS(templates, "messages/*.txt")
+	if err != nil {
+		return nil, fmt.Errorf("mail: %w", err)
+	}
+	return r, nil
+}
+
+// frame is what head and foot of every mail need.
+type frame struct {
+	Subject     string
+	Institution string
+	HelpText    string
+	Host        string // where our links lead, as people compare it
+	Demo        bool
+	Name        string // given name; may be empty
+	When        string // of the act, in words
+	Reference   string // may be empty
+	Link        string
+}
+
+// activationView is the mail «ACTIVACIÓN CLAVE» (mission M10).
+type activationView struct {
+	frame
+	Life string // in words
+	Code string
+}
+
+// noticeView is a mail that tells of an act and carries «No fui yo» (mission P5).
+type noticeView struct {
+	frame
+	Kind   string
+	Device string // in words
+	Mask   string // of the new address; empty unless Kind is a change of address
+	Until  string // end of the hold, in words; empty with Mask
+}
+
+// Render writes the mail for a claimed row of the outbox. The same row always
+// gives the same Message, its ID included. An error means that the row and this
+// version of the program do not fit; it holds no personal data.
+func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
+	if o.ID.IsZero() {
+		return Message{}, errors.New("rendering a mail: it has no id")
+	}
+	f := frame{
+		Institution: r.Institution,
+		HelpText:    r.HelpText,
+		Host:        r.PublicURL.Host,
+		Demo:        r.Demo,
+		Name:        oneLine(o.Facts.GivenName, maxName),
+		When:        r.moment(o.Facts.At),
+		Reference:   oneLine(o.Facts.Reference, maxName),
+	}
+	var view any
+	var page string
+	switch o.Kind {
+	case credential.MailActivation:
+		if o.Link.ID.IsZero() || len(o.Code) != 6 || o.Life < time.Minute {
+			return Message{}, fmt.Errorf("rendering mail %v: an activation without link, code or life", o.ID)
+		}
+		f.Subject = r.Words.Text("mail.activation.subject")
+		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
+		view, page = activationView{frame: f, Life: r.life(o.Life), Code: o.Code}, "activation"
+	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange:
+		if o.Objection.Notice.IsZero() {
+			return Message{}, fmt.Errorf("rendering mail %v: a notice without a way to object", o.ID)
+		}
+		f.Subject = r.Words.Text("mail." + string(o.Kind) + ".subject")
+		f.Link = r.PublicURL.JoinPath("no-fui-yo", o.Objection.Token()).String()
+		v := noticeView{frame: f, Kind: string(o.Kind), Device: r.device(o.Facts.Browser)}
+		if o.Kind == credential.MailAddressChange {
+			if o.Facts.NewMask == "" || o.Facts.HoldUntil.IsZero() {
+				return Message{}, fmt.Errorf("rendering mail %v: a change of address without address or hold", o.ID)
+			}
+			v.Mask, v.Until = oneLine(o.Facts.NewMask, maxName), r.moment(o.Facts.HoldUntil)
+		}
+		view, page = v, "notice"
+	default:
+		return Message{}, fmt.Errorf("rendering mail %v: there is no mail %q", o.ID, o.Kind)
+	}
+	m := Message{To: o.To, Subject: f.Subject, Reference: f.Reference, ID: o.ID.String()}
+	var body bytes.Buffer
+	if err := r.text.ExecuteTemplate(&body, page+".txt", view); err != nil {
+		return Message{}, fmt.Errorf("rendering mail %v as text: %w", o.ID, err)
+	}
+	m.Text = body.String()
+	body.Reset()
+	if err := r.html.ExecuteTemplate(&body, page+".html", view); err != nil {
+		return Message{}, fmt.Errorf("rendering mail %v as HTML: %w", o.ID, err)
+	}
+	m.HTML = body.String()
+	return m, nil
+}
+
+// moment writes an instant with the zone it is told in, for those on Galápagos
+// or abroad.
+func (r *Renderer) moment(t time.Time) string {
+	return r.Words.Text("mail.moment", "when", r.Words.DateTime(t))
+}
+
+// life writes a duration of at least a minute, never promising more than there is.
+func (r *Renderer) life(d time.Duration) string {
+	minutes := int(d / time.Minute)
+	switch {
+	case minutes == 1:
+		return r.Words.Text("mail.life.minute")
+	case minutes >= 120 && minutes%60 == 0:
+		return r.Words.Text("mail.life.hours", "n", minutes/60)
+	}
+	return r.Words.Text("mail.life.minutes", "n", minutes)
+}
+
+// device names the kind of device behind a word key.
+func (r *Renderer) device(key string) string {
+	if key = "browser." + key; r.Words.Has(key) {
+		return r.Words.Text(key)
+	}
+	return r.Words.Text("browser.unknown")
+}
+
+// oneLine makes of s one line of at most limit visible characters. A register's
+// name with a line break in it could else write a line «Código: …» of its own,
+// and one that turns the direction of writing could reorder the rest.
+func oneLine(s string, limit int) string {
+	s = strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(s, " "))
+	s = strings.Join(strings.Fields(s), " ")
+	if runes := []rune(s); len(runes) > limit {
+		s = strings.TrimSpace(string(runes[:limit-1])) + "…"
+	}
+	return s
+}
