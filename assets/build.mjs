@@ -69,6 +69,7 @@ async function styles() {
 
 const files = {
   'aldaba.css': await styles(),
+  'favicon.svg': await readFile(join(here, 'src', 'favicon.svg')),
   'aldaba.js': await script('aldaba.js', '/* Aldaba. With GOV.UK Frontend, MIT: third_party/licenses */'),
   'altcha.js': await script('captcha.js', '/* Aldaba. With ALTCHA, MIT: third_party/licenses */'),
   'altcha-worker.js': await script('captcha-worker.js', '/* Aldaba. With ALTCHA, MIT: third_party/licenses */'),

@@ -8,7 +8,6 @@ import { SkipLink } from 'govuk-frontend/dist/govuk/components/skip-link/skip-li
 
 import { warnBeforeEnd } from './deadline.js';
 import { proposePhrases } from './phrase.js';
-import { revealByRadio } from './reveal.js';
 import { watchMail } from './waiting.js';
 
 // GOV.UK Frontend's styles and components wait for these classes.
@@ -28,5 +27,4 @@ for (const Component of [Button, ErrorSummary, PasswordInput, SkipLink]) {
 
 warnBeforeEnd();
 proposePhrases();
-revealByRadio();
 watchMail();

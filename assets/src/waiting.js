@@ -6,14 +6,16 @@
 // elements with data-when="state state" that are shown in these states only
 // (the server renders the right ones without `hidden`).
 //
-// The address answers {"state":"queued|sent|expired|done|held","text":"…","until":"HH:MM"}.
+// The address answers {"state":"…","text":"…","until":"HH:MM"}: held, queued,
+// trying, sent, expired or refused say where the mail is; "moved" says that the
+// procedure went on in this browser, "over" that it ended or went elsewhere.
 
 const FIRST_PAUSE = 2000;
 // After this many answers without news the pauses grow, up to the longest.
 const PATIENT_ANSWERS = 30;
 const LONGEST_PAUSE = 20000;
-const FINAL = new Set(['expired', 'done', 'held']);
-const STATES = new Set(['queued', 'sent', ...FINAL]);
+const FINAL = new Set(['moved', 'over']);
+const STATES = new Set(['held', 'queued', 'trying', 'sent', 'expired', 'refused', ...FINAL]);
 
 export function watchMail(root = document) {
   const place = root.querySelector('[data-status-url]');
@@ -44,7 +46,8 @@ export function watchMail(root = document) {
     if (text && typeof news.text === 'string' && text.textContent !== news.text) {
       text.textContent = news.text;
     }
-    if (typeof news.until === 'string') {
+    // Before the mail was tried there is no time yet, and the page says so.
+    if (typeof news.until === 'string' && news.until !== '') {
       for (const until of root.querySelectorAll('[data-status-until]')) {
         until.textContent = news.until;
       }

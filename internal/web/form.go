@@ -56,7 +56,7 @@ func inputOf(field string) string {
 
 // explained turns refusals into sentences; ok is false for an error that is no
 // refusal of a form.
-func explained(l *words.Language, err error) (list problems, first *credential.Error, ok bool) {
+func (s *Server) explained(err error) (list problems, first *credential.Error, ok bool) {
 	var refusals []*credential.Error
 	if several, is := errors.AsType[credential.Errors](err); is {
 		refusals = several
@@ -76,25 +76,27 @@ func explained(l *words.Language, err error) (list problems, first *credential.E
 		default:
 			return nil, nil, false
 		}
-		list = append(list, problem{Field: inputOf(refusal.Field), Text: sentence(l, refusal)})
+		list = append(list, problem{Field: inputOf(refusal.Field), Text: sentence(s.Words, refusal, s.Service.Policy)})
 	}
 	return list, refusals[0], true
 }
 
 // sentence finds the words of a refusal: "rule.<field>.<rule>", where record and
-// bank questions share theirs, else "rule.<rule>".
-func sentence(l *words.Language, refusal *credential.Error) string {
+// bank questions share theirs, else "rule.<rule>". A sentence may name the
+// policy's numbers: {min} and {max} of a clave, {least} of the bank.
+func sentence(l *words.Language, refusal *credential.Error, policy credential.Policy) string {
+	numbers := []any{"min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers}
 	group, _, _ := strings.Cut(refusal.Field, ".")
 	if key := "rule." + group + "." + refusal.Rule; group != "" && l.Has(key) {
-		return l.Text(key)
+		return l.Text(key, numbers...)
 	}
-	return l.Text("rule." + refusal.Rule)
+	return l.Text("rule."+refusal.Rule, numbers...)
 }
 
 // refused shows a form again with what is wrong, or passes on an error that is
 // none of the form's. show gets the problems and the status.
 func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error, show func(status int, p problems) error) error {
-	list, first, ok := explained(s.Words, err)
+	list, first, ok := s.explained(err)
 	if !ok {
 		return err
 	}

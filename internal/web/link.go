@@ -60,8 +60,6 @@ func (s *Server) linkOver(w http.ResponseWriter, r *http.Request, link credentia
 	if lookErr != nil || v.Step != credential.StepSent {
 		return err
 	}
-	list, _, _ := explained(s.Words, err)
-	_ = list
 	view := messageView{base: s.within(r, v, s.Words.Text("message.expired_mine.title")), Key: "expired_mine", Resend: v.ID.String()}
 	if v.Mail.ResendsLeft == 0 {
 		return err

@@ -155,7 +155,7 @@ type messageView struct {
 func (s *Server) message(w http.ResponseWriter, r *http.Request, status int, key string) {
 	s.render(w, r, status, "message", messageView{
 		base: s.base(r, s.Words.Text("message."+key+".title")), Key: key,
-		Action: s.actionOf(key), Ways: true,
+		Action: s.actionOf(key), Ways: key != "ended",
 	})
 }
 
@@ -165,8 +165,17 @@ func (s *Server) actionOf(key string) string {
 		return ""
 	}
 	switch key {
-	case "moved", "forbidden", "too_large", "unreadable":
+	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended":
 		return "/"
+	case "expired_finished", "expired_replaced":
+		return pathLogIn
+	case "denied_proof", "not_found_objection", "expired_objected", "expired_objection":
+		return pathHelp
+	case "invalid", "not_found_link", "conflict", "conflict_other_procedure", "expired_no_link", "fault":
+		return pathProve // leads to where the browser's procedure stands, or to the start
+	}
+	if strings.HasPrefix(key, "too_many") || strings.HasPrefix(key, "unavailable") {
+		return pathProve
 	}
 	return PathStart
 }
@@ -262,6 +271,15 @@ func (s *Server) within(r *http.Request, v credential.Progress, title string) ba
 
 // T gives a sentence of the page's language.
 func (b base) T(key string, args ...any) string { return b.server.Words.Text(key, args...) }
+
+// Moment writes an instant given in RFC 3339 in words; what is none stays as it is.
+func (b base) Moment(text string) string {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return text
+	}
+	return b.server.Words.DateTime(at)
+}
 
 // Has reports whether there is a sentence for the key.
 func (b base) Has(key string) bool { return b.server.Words.Has(key) }

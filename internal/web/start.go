@@ -44,6 +44,9 @@ func (s *Server) startPage(w http.ResponseWriter, r *http.Request, status int, p
 	}
 	audience := r.PostForm.Get("soy")
 	if audience == "" {
+		audience = r.URL.Query().Get("soy") // the door links to each audience
+	}
+	if _, err := credential.ParseAudience(audience); err != nil {
 		audience = string(credential.Affiliate)
 	}
 	for _, a := range credential.Audiences() {

@@ -1,0 +1,725 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/words"
+)
+
+// newPages gives a server that can render and nothing else.
+func newPages(t *testing.T) *Server {
+	t.Helper()
+	s := &Server{Config: Config{
+		Words: words.Spanish(),
+		Institution: Institution{
+			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Email: "ayuda@example.com",
+			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: "https://example.com/centros",
+		},
+	}}
+	var err error
+	s.assets, err = loadAssets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.pages, err = s.loadPages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// fullBase is a base with everything that a page may show around its text.
+func fullBase(s *Server, title string) base {
+	return base{
+		Title: title, Problem: true, Institution: s.Institution, Demo: true, Path: "/x", Position: 3, Of: 7,
+		Procedure: "p-1", Now: "2026-03-05T10:00:00Z", Deadline: "2026-03-05T10:30:00Z", DeadlineAt: "05:30",
+		CanExtend: true, server: s,
+	}
+}
+
+// shown is one view of a page.
+type shown struct {
+	name string // of the page
+	as   string // which of its views
+	view any
+}
+
+// months, kinds and the like as the handlers make them.
+func sampleMonths(s *Server) []choice {
+	var list []choice
+	for m := 1; m <= 12; m++ {
+		list = append(list, choice{Value: numberText(m), Label: s.Words.Month(m), Chosen: m == 3})
+	}
+	return list
+}
+
+func samplePersonal(s *Server, problem string) []questionView {
+	var list []questionView
+	for _, id := range credential.PersonalQuestions() {
+		q := s.personalQuestion(id, nil)
+		list = append(list, q)
+	}
+	list[0].Problem = problem
+	list[0].Value = "San José"
+	return list
+}
+
+func sampleRecord(s *Server, problem string) []questionView {
+	var list []questionView
+	for _, q := range credential.RecordQuestions(credential.Affiliate) {
+		name := "record." + string(q.ID)
+		one := questionView{Name: name, ID: anchor(name), Text: s.Words.RecordQuestion(q.ID), Select: len(q.Options) > radiosUpTo}
+		for _, code := range q.Options {
+			one.Options = append(one.Options, choice{Value: code, Label: s.Words.RecordOption(q.ID, code)})
+		}
+		list = append(list, one)
+	}
+	list[0].Problem = problem
+	return list
+}
+
+func sampleChoices(s *Server, prefix, chosen string, values ...string) []choice {
+	var list []choice
+	for _, v := range values {
+		list = append(list, s.choice(prefix, v, chosen))
+	}
+	return list
+}
+
+// views are all pages, each with a nearly empty view and with full ones.
+func views(s *Server) []shown {
+	zero := base{server: s, Institution: s.Institution, Title: "Título"}
+	full := func(key string) base { return fullBase(s, s.Words.Text(key)) }
+	calm := func(key string) base { b := full(key); b.Problem = false; return b }
+	kinds := sampleChoices(s, "start.kind.", "recover", "generate", "recover")
+	documents := sampleChoices(s, "start.document.", "cedula", "cedula", "extranjero", "ruc")
+	audiences := sampleChoices(s, "start.audience.", "afiliado", "afiliado", "pensionista", "derechohabiente", "empleador")
+	start := calm("start.title")
+	start.Position, start.Of, start.Procedure, start.CanExtend = 1, 0, "", false
+	startBad := start
+	startBad.Problem = true
+	rule := func(field, rule string) problem {
+		return problem{Field: field, Text: s.Words.Text(rule, "min", 12, "max", 256, "least", 3)}
+	}
+	list := []shown{
+		{"door", "zero", doorView{zero}}, {"door", "full", doorView{calmOutside(s, "door.title")}},
+		{"help", "zero", helpView{zero}}, {"help", "full", helpView{calmOutside(s, "help.title")}},
+		{"not_open", "log_in", notOpenView{calmOutside(s, "not_open.log_in.title"), "log_in"}},
+		{"not_open", "change", notOpenView{calmOutside(s, "not_open.change.title"), "change"}},
+		{"not_open", "unlock", notOpenView{calmOutside(s, "not_open.unlock.title"), "unlock"}},
+		{"start", "zero", startView{base: zero}},
+		{"start", "first", startView{base: start, Kinds: sampleChoices(s, "start.kind.", "", "generate", "recover"), Documents: documents, Audiences: audiences, Captcha: `{"parameters":{}}`}},
+		{"start", "problems", startView{
+			base: startBad, Kinds: kinds, Documents: documents, Audiences: audiences, Number: "171003406", Captcha: `{"parameters":{}}`,
+			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("altcha", "rule.captcha.missing")},
+		}},
+		{"prove", "zero", proveView{base: zero, Kind: credential.Generate}},
+		{"prove", "generate", proveView{base: calm("prove.title"), Kind: credential.Generate, Months: sampleMonths(s), Questions: sampleRecord(s, "")}},
+		{"prove", "failed", proveView{
+			base: full("prove.title"), Kind: credential.Generate, Day: "7", Month: "3", Months: sampleMonths(s), Questions: sampleRecord(s, ""),
+			Failed: true, TriesLeft: 4, Problems: problems{rule("", "rule.proof")},
+		}},
+		{"prove", "recover", proveView{
+			base: full("prove.title"), Kind: credential.Recover, Day: "31", Month: "2", Months: sampleMonths(s),
+			Questions: samplePersonal(s, s.Words.Text("rule.bank.empty"))[:3], Failed: true, TriesLeft: 1,
+			Problems: problems{rule("dia", "rule.day.not_in_month"), rule("mes", "rule.month.range"), {Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.empty")}},
+		}},
+		{"prove", "spent", proveView{base: full("prove.title"), Kind: credential.Recover, Months: sampleMonths(s), Failed: true, Problems: problems{rule("", "rule.attempts")}}},
+		{"prove_review", "zero", proveReviewView{base: zero, Kind: credential.Generate}},
+		{"prove_review", "full", proveReviewView{
+			base: calm("prove_review.title"), Kind: credential.Recover, Day: 7, Month: "marzo",
+			Answers: []answerView{{"¿Cómo se llamaba su primera escuela?", "San José"}, {"¿Cómo se llamaba su primera mascota?", "Canela"}},
+		}},
+		{"questions", "zero", questionsView{base: zero}},
+		{"questions", "first", questionsView{base: calm("questions.title"), Questions: samplePersonal(s, ""), Least: 3}},
+		{"questions", "full", questionsView{
+			base: full("questions.title"), Questions: samplePersonal(s, s.Words.Text("rule.bank.too_short")), Least: 3,
+			Problems: problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.too_short")}},
+		}},
+		{"contact", "zero", contactView{base: zero}},
+		{"contact", "first", contactView{base: calm("contact.title"), Kind: credential.Generate}},
+		{"contact", "fixed", contactView{base: calm("contact.title"), Fixed: true, Mask: "m•••••@gmail.com", Kind: credential.Recover}},
+		{"contact", "problems", contactView{base: full("contact.title"), Email: "nina@@gmail", Refused: true, Problems: problems{rule("correo", "rule.email.shape")}}},
+		{"contact_review", "zero", contactReviewView{base: zero}},
+		{"contact_review", "suggestion", contactReviewView{base: calm("contact_review.title"), Address: "nina.quispe@gmial.com", Suggestion: "nina.quispe@gmail.com"}},
+		{"contact_review", "fixed", contactReviewView{base: calm("contact_review.title"), Fixed: true, Address: "m•••••@gmail.com"}},
+		{"waiting", "zero", waitingView{base: zero}},
+		{"link", "zero", linkView{base: zero}},
+		{"link", "same", linkView{base: calm("link.title"), SameOne: true, Reference: "ABCD-2345", Until: "10:35"}},
+		{"link", "elsewhere", linkView{
+			base: full("link.title"), Reference: "ABCD-2345", Until: "10:35", Day: "7", Months: sampleMonths(s), Other: "p-2",
+			Problems: problems{rule("", "rule.birthday")},
+		}},
+		{"clave", "zero", claveView{base: zero}},
+		{"clave", "first", claveView{base: calm("clave.title"), Min: 12, Max: 256, Reference: "ABCD-2345", PhraseURL: pathClave + "/frase", EndsAt: "10:35"}},
+		{"clave", "problems", claveView{
+			base: full("clave.title"), Declared: true, Min: 12, Max: 256, PhraseURL: pathClave + "/frase", EndsAt: "10:35",
+			Problems: problems{rule("declaro", "rule.declared.needed"), rule("clave", "rule.password.too_short"), rule("repita", "rule.repeat.differs")},
+		}},
+		{"done", "generate", doneView{calm("done.title.generate"), credential.Generate, ""}},
+		{"done", "recover", doneView{calm("done.title.recover"), credential.Recover, "m•••••@gmail.com"}},
+		{"objection", "cancellable", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChange, Cancellable: true, Action: PathObjection + "/t"}},
+		{"objection", "used", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChange, Used: true}},
+		{"objection", "cancelled", objectionView{base: calmOutside(s, "objection.cancelled_title"), Kind: credential.MailAddressChange, Cancelled: true}},
+		{"message", "resend", messageView{base: calm("message.expired_mine.title"), Key: "expired_mine", Resend: "p-1"}},
+		{"demo_people", "zero", demoPeopleView{base: zero}},
+		{"demo_people", "full", demoPeopleView{calmOutside(s, "demo.people.title"), []DemoPerson{
+			{
+				Case: "nueva", Document: "cedula", Number: "1710034065", GivenNames: "Nina María", Surnames: "Quispe Andrade", Birth: "1990-03-07",
+				Audiences: []string{"afiliado", "pensionista"}, Email: "nina@example.com", Clave: "cuatro palabras juntas hoy", Activation: "ABCD-2345",
+				Answers: map[string]string{"¿Cómo se llamaba su primera escuela?": "San José"}, Explanation: "Nunca tuvo una clave.",
+			},
+			{Document: "extranjero", Number: "AB123456", GivenNames: "John", Surnames: "Doe", Birth: "1980-01-01", Audiences: []string{"afiliado"}},
+			{Document: "ruc", Number: "1790012345001", GivenNames: "Florícola", Surnames: "Inventada", Birth: "1980-01-01", Audiences: []string{"empleador"}},
+		}}},
+		{"demo_mailbox", "empty", mailboxView{base: calmOutside(s, "demo.mailbox.title"), To: "nina@example.com"}},
+		{"demo_mailbox", "one", mailboxView{base: calmOutside(s, "demo.mailbox.title"), Mails: sampleMails[:1], Total: 1}},
+		{"demo_mailbox", "several", mailboxView{base: calmOutside(s, "demo.mailbox.title"), Mails: sampleMails, Total: 80}},
+		{"demo_mail", "full", demoMailView{calmOutside(s, "demo.mailbox.title"), sampleMails[0], mailLines(sampleMails[0].Text, "http://127.0.0.1:8080")}},
+	}
+	for _, kind := range []credential.MailKind{
+		credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
+	} {
+		list = append(list, shown{"objection", string(kind), objectionView{base: zero, Kind: kind}})
+	}
+	for _, state := range mailStates {
+		v := waitingView{
+			base: calm("waiting.title"), Mask: "n•••••@gmail.com", Reference: "ABCD-2345", State: state,
+			Status: s.Words.Text("waiting.status."+string(state), "until", "10:35"), Until: "10:35",
+			ResendsLeft: 5, TriesLeft: 5, StatusURL: pathWaiting + "/estado",
+		}
+		v.CanExtend = false
+		switch state {
+		case credential.MailQueued:
+			v.Until = ""
+		case credential.MailExpired:
+			v.ResendsLeft, v.Code, v.Problem = 0, "12345", true
+			v.Problems = problems{rule("codigo", "rule.code.shape")}
+		}
+		list = append(list, shown{"waiting", string(state), v})
+	}
+	for _, key := range messageKeys() {
+		list = append(list, shown{"message", key, messageView{base: calmOutside(s, "message."+key+".title"), Key: key, Action: s.actionOf(key), Ways: key != "ended"}})
+	}
+	return list
+}
+
+// calmOutside is the base of a page outside the journey, in the demo.
+func calmOutside(s *Server, key string) base {
+	return base{Title: s.Words.Text(key), Institution: s.Institution, Demo: true, server: s}
+}
+
+var mailStates = []credential.MailState{
+	credential.MailHeld, credential.MailQueued, credential.MailTrying, credential.MailLeft, credential.MailExpired, credential.MailRefusedBy,
+}
+
+var sampleMails = []DemoMail{
+	{
+		ID: "m2", To: "nina@example.com", Subject: "ACTIVACIÓN CLAVE", Received: "2026-03-05T15:04:05.678Z",
+		Text: "Hola:\n\nhttp://127.0.0.1:8080/clave/enlace/abc\n\nCódigo: 123456\n", HTML: "<p>Hola:</p><p><a href=\"#\">CLIC PARA CONTINUAR</a></p>",
+	},
+	{ID: "m1", To: "nina@example.com", Subject: "ACTIVACIÓN CLAVE", Received: "2026-03-05T15:00:05.678Z", Text: "Hola:"},
+}
+
+func execute(t *testing.T, s *Server, one shown) string {
+	t.Helper()
+	p, ok := s.pages[one.name]
+	if !ok {
+		t.Fatalf("no page %s", one.name)
+	}
+	var body bytes.Buffer
+	err := p.tmpl.Execute(&body, one.view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body.String()
+}
+
+func TestEveryPage(t *testing.T) {
+	s := newPages(t)
+	seen := map[string]bool{}
+	for _, one := range views(s) {
+		t.Run(one.name+"/"+one.as, func(t *testing.T) {
+			seen[one.name] = true
+			body := execute(t, s, one)
+			if i := strings.Index(body, "[["); i >= 0 {
+				t.Errorf("a missing sentence: %s", body[i:min(len(body), i+60)])
+			}
+			for _, sign := range []string{"ZgotmplZ", "<no value>", "%!", "style=", "onclick=", "<style"} {
+				if strings.Contains(body, sign) {
+					t.Errorf("the page contains %q", sign)
+				}
+			}
+			if found := regexp.MustCompile(`\{[a-z]+\}`).FindString(body); found != "" {
+				t.Errorf("a value was not filled in: %s", found)
+			}
+			checkDocument(t, body)
+		})
+	}
+	names, err := fs.Glob(templateFiles, "pages/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if name = strings.TrimSuffix(filepath.Base(name), ".html"); !seen[name] {
+			t.Errorf("no view of page %s is tested", name)
+		}
+	}
+}
+
+// checkDocument holds a page against what every page promises: one main, one
+// first heading, unique ids, labels for every field, links of the summary that
+// lead somewhere, and inside main no two controls of the same role and name.
+func checkDocument(t *testing.T, body string) {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mains, headings int
+	ids := map[string]bool{}
+	labels := map[string]string{}
+	controls := map[string]bool{}
+	var targets []string
+	var walk func(n *html.Node, inMain, inLabel bool)
+	walk = func(n *html.Node, inMain, inLabel bool) {
+		if n.Type == html.ElementNode {
+			if id := attribute(n, "id"); id != "" {
+				if ids[id] {
+					t.Errorf("id %s stands twice", id)
+				}
+				ids[id] = true
+			}
+			for _, name := range []string{"aria-describedby", "aria-labelledby", "aria-controls", "for"} {
+				targets = append(targets, strings.Fields(attribute(n, name))...)
+			}
+			if href := attribute(n, "href"); n.Data == "a" && strings.HasPrefix(href, "#") {
+				targets = append(targets, href[1:])
+			}
+			switch n.Data {
+			case "main":
+				mains++
+				inMain = true
+			case "h1":
+				headings++
+			case "label":
+				labels[attribute(n, "for")] = textOf(n)
+			case "noscript":
+				return // the parser keeps its content as text
+			case "form":
+				if attribute(n, "method") == "post" && strings.HasPrefix(attribute(n, "action"), PathStart+"/") && hidden(n, "tramite") == nil {
+					t.Errorf("form %s does not carry its procedure", attribute(n, "action"))
+				}
+			}
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			walk(c, inMain, inLabel)
+		}
+	}
+	walk(doc, false, false)
+	if mains != 1 || headings != 1 {
+		t.Errorf("%d main and %d h1, want one of each", mains, headings)
+	}
+	for _, target := range targets {
+		if !ids[target] {
+			t.Errorf("something refers to #%s, which is not there", target)
+		}
+	}
+	var check func(n *html.Node, inMain bool, group string)
+	check = func(n *html.Node, inMain bool, group string) {
+		if n.Type == html.ElementNode {
+			role, name := "", ""
+			switch n.Data {
+			case "main":
+				inMain = true
+			case "fieldset":
+				for c := n.FirstChild; c != nil; c = c.NextSibling {
+					if c.Type == html.ElementNode && c.Data == "legend" {
+						group = textOf(c)
+					}
+				}
+			case "button":
+				role, name = "button", textOf(n)
+				if label := attribute(n, "aria-label"); label != "" {
+					name = label
+				}
+			case "a":
+				role, name = "link", textOf(n)
+			case "summary":
+				role, name = "summary", textOf(n)
+			case "select":
+				role, name = "list", labels[attribute(n, "id")]
+			case "input":
+				switch kind := attribute(n, "type"); kind {
+				case "hidden":
+				case "radio":
+					role, name = "radio of "+group, labels[attribute(n, "id")]
+				default:
+					role, name = kind, labels[attribute(n, "id")]
+				}
+			}
+			if role != "" {
+				if name == "" {
+					t.Errorf("a %s without a name: %v", role, n.Attr)
+				}
+				if inMain && controls[role+" "+name] {
+					t.Errorf("two controls are a %s named %q", role, name)
+				}
+				if inMain {
+					controls[role+" "+name] = true
+				}
+			}
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			check(c, inMain, group)
+		}
+	}
+	check(doc, false, "")
+}
+
+func hidden(n *html.Node, name string) *html.Node {
+	if n.Type == html.ElementNode && n.Data == "input" && attribute(n, "type") == "hidden" && attribute(n, "name") == name {
+		return n
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if found := hidden(c, name); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+func attribute(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func textOf(n *html.Node) string {
+	var b strings.Builder
+	var walk func(*html.Node)
+	walk = func(n *html.Node) {
+		if n.Type == html.TextNode {
+			b.WriteString(n.Data)
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			walk(c)
+		}
+	}
+	walk(n)
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// TestNoWordsInTemplates holds that every sentence comes from package words.
+func TestNoWordsInTemplates(t *testing.T) {
+	action := regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+	tag := regexp.MustCompile(`(?s)<[^>]*>`)
+	letters := regexp.MustCompile(`\pL+`)
+	err := fs.WalkDir(templateFiles, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := templateFiles.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		text := tag.ReplaceAllString(action.ReplaceAllString(string(content), ""), "")
+		if found := letters.FindString(text); found != "" {
+			t.Errorf("%s says %q itself", name, found)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refusals are kind, field group and rule of every refusal that the domain
+// spells out.
+type refusal struct{ kind, group, rule string }
+
+// domainRefusals reads the refusals out of the domain's source: calls of
+// invalid, and literals of Error.
+func domainRefusals(t *testing.T) []refusal {
+	t.Helper()
+	files, err := filepath.Glob("../credential/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no source of the domain", err)
+	}
+	found := map[refusal]bool{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file, source, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				if name, ok := n.Fun.(*ast.Ident); ok && name.Name == "invalid" && len(n.Args) == 2 {
+					if rule := literal(n.Args[1]); rule != "" {
+						found[refusal{"invalid", group(n.Args[0]), rule}] = true
+					}
+				}
+			case *ast.CompositeLit:
+				if name, ok := n.Type.(*ast.Ident); !ok || name.Name != "Error" {
+					return true
+				}
+				var one refusal
+				for _, element := range n.Elts {
+					pair, ok := element.(*ast.KeyValueExpr)
+					if !ok {
+						continue
+					}
+					switch pair.Key.(*ast.Ident).Name {
+					case "Kind":
+						if name, ok := pair.Value.(*ast.Ident); ok {
+							one.kind = kindNames[name.Name]
+						}
+					case "Field":
+						one.group = group(pair.Value)
+					case "Rule":
+						one.rule = literal(pair.Value)
+					}
+				}
+				if one.kind != "" && one.rule != "" {
+					found[one] = true
+				}
+			}
+			return true
+		})
+	}
+	for _, rule := range credential.NumberRules() {
+		found[refusal{"invalid", "number", rule}] = true
+	}
+	for _, rule := range credential.EmailRules() {
+		found[refusal{"invalid", "email", rule}] = true
+	}
+	for _, rule := range credential.PasswordRules() {
+		found[refusal{"invalid", "password", rule}] = true
+	}
+	for _, rule := range credential.AnswersRules() {
+		one := refusal{"invalid", "bank", rule}
+		if rule == "too_few" || rule == "unknown_question" {
+			one.group = ""
+		}
+		found[one] = true
+	}
+	for _, end := range []credential.End{credential.Finished, credential.Replaced, credential.Objected, credential.Abandoned} {
+		found[refusal{"expired", "", string(end)}] = true
+	}
+	var list []refusal
+	for one := range found {
+		list = append(list, one)
+	}
+	slices.SortFunc(list, func(a, b refusal) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return list
+}
+
+var kindNames = map[string]string{
+	"Invalid": "invalid", "Denied": "denied", "NotFound": "not_found", "Conflict": "conflict",
+	"Expired": "expired", "TooMany": "too_many", "Unavailable": "unavailable",
+}
+
+func literal(e ast.Expr) string {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return ""
+	}
+	text, err := strconv.Unquote(lit.Value)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// group is the field up to its dot; "bank."+id is bank.
+func group(e ast.Expr) string {
+	if sum, ok := e.(*ast.BinaryExpr); ok {
+		e = sum.X
+	}
+	if name, ok := e.(*ast.Ident); ok && name.Name == "field" {
+		return "bank" // the one variable by that name, in CheckAnswers
+	}
+	field, _, _ := strings.Cut(literal(e), ".")
+	return field
+}
+
+// TestEveryRuleHasASentence holds the domain's rules against the words: those of
+// a form beside its field, the others on a page of their own.
+func TestEveryRuleHasASentence(t *testing.T) {
+	l := words.Spanish()
+	all := domainRefusals(t)
+	if len(all) < 60 {
+		t.Fatalf("only %d refusals found in the domain", len(all))
+	}
+	for _, one := range all {
+		onPage := one.kind == "not_found" || one.kind == "conflict" || (one.kind == "expired" && one.rule != "mail_expired")
+		if onPage {
+			key := "message." + one.kind + "_" + one.rule
+			if one.rule == "step" || (one.kind == "expired" && one.rule == "expired") {
+				key = "message." + one.kind
+			}
+			if !l.Has(key+".title") || !l.Has(key+".text") {
+				t.Errorf("%v has no page %s", one, key)
+			}
+			continue
+		}
+		if one.group != "" && l.Has("rule."+one.group+"."+one.rule) || l.Has("rule."+one.rule) {
+			continue
+		}
+		t.Errorf("%v has no sentence", one)
+	}
+}
+
+// messageKeys are all pages that only say something.
+func messageKeys() []string {
+	var keys []string
+	for _, key := range words.Spanish().Keys() {
+		name, ok := strings.CutPrefix(key, "message.")
+		if name, isTitle := strings.CutSuffix(name, ".title"); ok && isTitle {
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+// TestMessages holds that every kind of refusal and every fault of HTTP has its
+// page, with a way on.
+func TestMessages(t *testing.T) {
+	s := newPages(t)
+	for _, kind := range kindNames {
+		if !s.Words.Has("message."+kind+".title") || !s.Words.Has("message."+kind+".text") {
+			t.Errorf("kind %s has no page", kind)
+		}
+	}
+	for _, key := range []string{"too_large", "unreadable", "forbidden", "method", "fault", "clock", "ended", "expired_mine"} {
+		if !s.Words.Has("message." + key + ".title") {
+			t.Errorf("%s has no page", key)
+		}
+	}
+	for _, key := range messageKeys() {
+		if !s.Words.Has("message." + key + ".text") {
+			t.Errorf("message.%s has no text", key)
+		}
+	}
+}
+
+func TestStatusOfFailure(t *testing.T) {
+	s := newPages(t)
+	for _, tt := range []struct {
+		err    error
+		status int
+		key    string
+	}{
+		{&credential.Error{Kind: credential.Expired, Rule: "finished"}, 410, "expired_finished"},
+		{&credential.Error{Kind: credential.Expired, Rule: "expired"}, 410, "expired"},
+		{&credential.Error{Kind: credential.NotFound, Rule: "link"}, 404, "not_found_link"},
+		{&credential.Error{Kind: credential.Conflict, Rule: "other_procedure"}, 409, "conflict_other_procedure"},
+		{&credential.Error{Kind: credential.TooMany, Rule: "network"}, 429, "too_many_network"},
+		{&credential.Error{Kind: credential.Unavailable, Rule: "never heard of"}, 503, "unavailable"},
+		{&httpError{http.StatusForbidden, "forbidden"}, 403, "forbidden"},
+		{&http.MaxBytesError{Limit: 1}, 413, "too_large"},
+		{errors.New("secret detail"), 500, "fault"},
+		{context.Canceled, 503, "fault"},
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/x", nil)
+		s.fail(w, r, tt.err)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), s.Words.Text("message."+tt.key+".title")) || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%v: %d, want %d with the words of %s", tt.err, w.Code, tt.status, tt.key)
+		}
+		if again := w.Header().Get("Retry-After"); (again != "") != (tt.status == 429 || tt.key == "unavailable") {
+			t.Errorf("%v: Retry-After %q", tt.err, again)
+		}
+	}
+}
+
+func TestSentenceNamesTheNumbers(t *testing.T) {
+	policy := credential.Policy{PasswordMin: 15, PasswordMax: 99, BankAnswers: 4}
+	for _, tt := range []struct {
+		field, rule, want string
+	}{
+		{"password", "too_short", "15"}, {"password", "too_long", "99"}, {"", "too_few", "4"},
+	} {
+		got := sentence(words.Spanish(), &credential.Error{Kind: credential.Invalid, Field: tt.field, Rule: tt.rule}, policy)
+		if !strings.Contains(got, tt.want) {
+			t.Errorf("%s/%s = %q, want it to name %s", tt.field, tt.rule, got, tt.want)
+		}
+	}
+}
+
+func TestMoment(t *testing.T) {
+	b := base{server: newPages(t)}
+	if got, want := b.Moment("2026-03-05T15:04:05.678Z"), b.server.Words.DateTime(time.Date(2026, 3, 5, 15, 4, 5, 0, time.UTC)); got != want {
+		t.Errorf("Moment() = %q, want %q", got, want)
+	}
+	if got := b.Moment("soon"); got != "soon" {
+		t.Errorf("Moment of no time = %q", got)
+	}
+}
+
+// TestLinksLeadToRoutes holds every link and form of ours against the paths of
+// the site.
+func TestLinksLeadToRoutes(t *testing.T) {
+	s := newPages(t)
+	known := []string{
+		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
+		pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, pathHelp, pathLogIn,
+		"/clave/cambiar", "/clave/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
+		"/demo/correo/m1", "/demo/correo/m2", PathLink + "/abc", PathObjection + "/t",
+	}
+	for _, one := range views(s) {
+		doc, err := html.Parse(strings.NewReader(execute(t, s, one)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range doc.Descendants() {
+			for _, name := range []string{"href", "action", "formaction", "data-status-url", "data-phrase-url"} {
+				to := attribute(n, name)
+				u, err := url.Parse(to)
+				if err != nil {
+					t.Errorf("%s/%s: %v", one.name, one.as, err)
+					continue
+				}
+				local := u.Host == "" || u.Host == "127.0.0.1:8080"
+				if to == "" || strings.HasPrefix(to, "#") || !local || u.Scheme == "mailto" || u.Scheme == "tel" || strings.HasPrefix(u.Path, "/static/") {
+					continue
+				}
+				if !slices.Contains(known, u.Path) && u.Path != pathWaiting+"/estado" && u.Path != pathClave+"/frase" {
+					t.Errorf("%s/%s: %s=%q leads nowhere", one.name, one.as, name, to)
+				}
+			}
+		}
+	}
+}
