@@ -230,7 +230,10 @@ func (d *Demo) mails(to string) []web.DemoMail {
 		return list
 	}
 	for _, m := range d.box.Messages(to) {
-		list = append(list, web.DemoMail(m))
+		list = append(list, web.DemoMail{
+			ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML,
+			Received: m.Received.UTC().Format("2006-01-02T15:04:05.000Z07:00"),
+		})
 	}
 	return list
 }

@@ -42,7 +42,7 @@ type DemoMail struct {
 	Subject  string `json:"asunto"`
 	Text     string `json:"texto"`
 	HTML     string `json:"html"`
-	Received string `json:"recibido"` // RFC 3339 with milliseconds
+	Received string `json:"recibido"` // RFC 3339 with milliseconds, UTC
 }
 
 func (s *Server) demoPeople(w http.ResponseWriter, _ *http.Request) error {
