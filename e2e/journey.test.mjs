@@ -1,0 +1,149 @@
+// Generate and recover, end to end, for everybody who can.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { Visit, openBrowser } from './support/browser.mjs';
+import { startDemo } from './support/demo.mjs';
+import {
+  CLAVE, FIRST_PAGE, GENERATE, OTHER_CLAVE, RECOVER,
+  begin, birthday, fillProof, generate, prove, recover, untilMail, setClave,
+} from './support/journey.mjs';
+
+describe('generate and recover', () => {
+  let browser, demo;
+  before(async () => {
+    [browser, demo] = await Promise.all([openBrowser(), startDemo()]);
+  });
+  after(async () => {
+    await browser?.close();
+    await demo?.stop();
+  });
+
+  for (const name of ['nueva', 'nueva-presencial', 'extranjera', 'pensionista', 'derechohabiente', 'empleador']) {
+    test(`${name}: generates a clave, then recovers it`, async () => {
+      const person = demo.person(name);
+      const visit = await Visit.open(browser, demo);
+      const first = await generate(visit, person, { clave: CLAVE });
+      const told = await demo.nextMail(first.address || person.correo);
+      assert.notEqual(told.asunto, 'ACTIVACIÓN CLAVE');
+      await visit.close();
+
+      const later = await Visit.open(browser, demo);
+      await recover(later, person, { ...first, clave: OTHER_CLAVE });
+      const toldAgain = await demo.nextMail(first.address || person.correo);
+      assert.notEqual(toldAgain.asunto, 'ACTIVACIÓN CLAVE');
+      await later.close();
+    });
+  }
+
+  test('con-clave: recovers with the address on record, without any hold', async () => {
+    const person = demo.person('con-clave');
+    const visit = await Visit.open(browser, demo);
+    await recover(visit, person, { address: person.correo, answers: person.respuestas });
+    await visit.close();
+  });
+
+  test('con-clave-presencial: recovers with a fixed address', async () => {
+    const person = demo.person('con-clave-presencial');
+    const visit = await Visit.open(browser, demo);
+    await recover(visit, person, { address: '', answers: person.respuestas });
+    await visit.close();
+  });
+
+  test('con-clave: generate is the wrong case, and the verdict does not say so', async () => {
+    const person = demo.person('con-clave');
+    const visit = await Visit.open(browser, demo);
+    await begin(visit, GENERATE, person);
+    await prove(visit, person);
+    await visit.refused(422);
+    assert.match(await visit.main.innerText(), /Los datos no coinciden/);
+    await visit.close();
+  });
+
+  test('the review hides the answers until «Mostrar»', async () => {
+    const person = demo.withClave();
+    const visit = await Visit.open(browser, demo);
+    await begin(visit, RECOVER, person);
+    const asked = await fillProof(visit, { ...birthday(person), answers: person.respuestas });
+    await visit.press('Continuar');
+    const answer = visit.main.getByText(person.respuestas[asked[0].text]);
+    assert.equal(await answer.isVisible(), false);
+    await visit.main.getByText('Mostrar', { exact: true }).first().click();
+    await answer.waitFor({ state: 'visible' });
+    await visit.close();
+  });
+
+  test('the name stays off every page before the proof', async () => {
+    const person = demo.withClave();
+    const visit = await Visit.open(browser, demo);
+    const unnamed = async () => {
+      const html = await visit.page.content();
+      for (const name of [person.apellidos, person.nombres, person.correo]) {
+        assert.ok(!html.includes(name), `${visit.path} shows ${name}`);
+      }
+    };
+    await begin(visit, RECOVER, person);
+    await unnamed();
+    await fillProof(visit, { ...birthday(person), answers: person.respuestas });
+    await visit.press('Continuar');
+    await unnamed();
+    await visit.close();
+  });
+
+  test('without scripts the whole journey works', async () => {
+    const person = demo.withoutClave();
+    const plain = { javaScriptEnabled: false, inspect: false };
+    const visit = await Visit.open(browser, demo, plain);
+    const first = await generate(visit, person);
+    await visit.close();
+    const later = await Visit.open(browser, demo, plain);
+    await recover(later, person, first);
+    await later.close();
+  });
+
+  test('on a telephone of 320 px the whole journey works', async () => {
+    const visit = await Visit.open(browser, demo, {
+      viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true,
+    });
+    await generate(visit, demo.withoutClave());
+    await visit.close();
+  });
+
+  test('the door leads to the first page and a first visit sets at most one cookie', async () => {
+    const visit = await Visit.open(browser, demo);
+    await visit.goto('/');
+    const link = visit.main.locator(`a[href="${FIRST_PAGE}"]`).first();
+    await visit.leads(() => link.click());
+    assert.equal(visit.path, FIRST_PAGE);
+    assert.ok((await visit.context.cookies()).length <= 1);
+    await visit.close();
+  });
+
+  test('pages beside the journey pass the same inspection', async () => {
+    const visit = await Visit.open(browser, demo);
+    for (const path of ['/ayuda', '/ingresar', '/clave/cambiar', '/clave/desbloquear', '/demo/correo']) {
+      const response = await visit.goto(path);
+      assert.equal(response.status(), 200, path);
+    }
+    const response = await visit.goto('/no-existe');
+    assert.equal(response.status(), 404);
+    await visit.close();
+  });
+
+  test('the page that waits names reference and address masked, as the mail does', async () => {
+    const person = demo.withoutClave();
+    const address = demo.mailbox();
+    const visit = await Visit.open(browser, demo);
+    await untilMail(visit, GENERATE, person, { address });
+    const mail = await demo.activation(address);
+    const text = await visit.main.innerText();
+    assert.ok(text.includes(mail.reference), 'the page lacks the reference of the mail');
+    assert.ok(!text.includes(address), 'the page shows the address whole');
+    // The code instead of the link.
+    await visit.set('Código', mail.code);
+    await visit.press('Continuar');
+    await setClave(visit, CLAVE);
+    await visit.close();
+  });
+});

@@ -1,0 +1,210 @@
+// The browser, and one person's use of it: every page they see is inspected.
+
+import assert from 'node:assert/strict';
+
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium } from 'playwright-core';
+
+const PHONE = { width: 320, height: 640 };
+const DESK = { width: 1280, height: 800 };
+
+export function openBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    args: [
+      '--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--disable-quic',
+    ],
+  });
+}
+
+// named matches an accessible name exactly, in whatever case.
+export function named(text) {
+  return new RegExp(`^\\s*${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*$`, 'i');
+}
+
+// What was inspected in this process: one page is looked at once.
+const inspected = new Set();
+
+// Visit is one person with a browser of their own: cookies, tabs, and a list of
+// everything that went wrong behind the pages.
+export class Visit {
+  faults = [];
+
+  // options are Playwright's for a context; inspect: false leaves out what
+  // needs scripts.
+  static async open(browser, demo, { inspect = true, ...options } = {}) {
+    const visit = new Visit();
+    visit.demo = demo;
+    visit.inspects = inspect;
+    visit.context = await browser.newContext({
+      baseURL: demo.url, locale: 'es-EC', viewport: DESK, reducedMotion: 'reduce', ...options,
+    });
+    visit.context.setDefaultTimeout(8_000);
+    visit.page = await visit.newTab();
+    return visit;
+  }
+
+  async newTab() {
+    const page = await this.context.newPage();
+    page.on('pageerror', (error) => this.faults.push(`script: ${error.message}`));
+    page.on('console', (message) => {
+      // Chromium says so of every refused form; what is no page is noted below.
+      const status = message.text().startsWith('Failed to load resource: the server responded with a status of');
+      if (['error', 'warning'].includes(message.type()) && !status) {
+        this.faults.push(`console: ${message.text()}`);
+      }
+    });
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      if (url.origin !== this.demo.url && !['data:', 'blob:', 'about:'].includes(url.protocol)) {
+        this.faults.push(`request to another origin: ${url.origin}`);
+      }
+    });
+    page.on('response', (response) => {
+      if (response.status() >= 400 && response.request().resourceType() !== 'document') {
+        this.faults.push(`${response.status()} for ${new URL(response.url()).pathname}`);
+      }
+      if (response.status() >= 500) {
+        this.faults.push(`${response.status()} for the page ${new URL(response.url()).pathname}`);
+      }
+    });
+    return page;
+  }
+
+  // close ends the visit; nothing may have gone wrong in it.
+  async close() {
+    await this.context.close();
+    assert.deepEqual(this.faults, []);
+  }
+
+  get main() {
+    return this.page.getByRole('main');
+  }
+
+  get path() {
+    return new URL(this.page.url()).pathname;
+  }
+
+  button(name) {
+    return this.main.getByRole('button', { name: named(name) });
+  }
+
+  // field is a text field, list, checkbox or secret by its label.
+  field(name) {
+    return this.main.getByLabel(named(name));
+  }
+
+  group(name) {
+    return this.main
+      .getByRole('group', { name: named(name) })
+      .or(this.main.getByRole('radiogroup', { name: named(name) }));
+  }
+
+  async goto(address) {
+    const response = await this.page.goto(address);
+    return this.arrived(response);
+  }
+
+  // press presses a button and waits for the page that it leads to. It returns
+  // that page's answer, after redirects.
+  press(name) {
+    return this.leads(() => this.button(name).click());
+  }
+
+  // leads does something that leads to a page.
+  async leads(action) {
+    const [response] = await Promise.all([this.page.waitForNavigation({ waitUntil: 'load' }), action()]);
+    return this.arrived(response);
+  }
+
+  async arrived(response) {
+    this.response = response;
+    if (this.inspects) {
+      await this.inspect(response?.status());
+    }
+    return response;
+  }
+
+  // set fills a field, or chooses from a list; both take a number.
+  async set(name, value) {
+    const field = this.field(name);
+    if (await field.evaluate((element) => element.tagName === 'SELECT')) {
+      await field.selectOption(String(value));
+    } else {
+      await field.fill(String(value));
+    }
+  }
+
+  async choose(group, option) {
+    await this.group(group).getByRole('radio', { name: named(option) }).check();
+  }
+
+  // refused asserts a page that says what is wrong.
+  async refused(status) {
+    assert.equal(this.response.status(), status);
+    await this.main.getByRole('heading', { name: named('Hay un problema') }).waitFor();
+  }
+
+  // inspect holds a page, once for each of its looks, against what is true of
+  // all of them.
+  async inspect(status) {
+    const look = await this.page.evaluate(() => [
+      document.title, document.querySelector('h1')?.textContent.trim(),
+      ...[...document.querySelectorAll('main [role=alert] li')].map((item) => item.textContent.trim()),
+    ]);
+    const key = JSON.stringify([status, this.path.split('/').slice(0, 4), this.page.viewportSize().width, look]);
+    if (inspected.has(key)) {
+      return;
+    }
+    inspected.add(key);
+    const where = `${this.path} (${status}) ${look[0]}`;
+    const problems = await this.page.evaluate(() => {
+      const found = [];
+      if (document.querySelectorAll('main').length !== 1) found.push('not exactly one <main>');
+      if (document.querySelectorAll('h1').length !== 1) found.push('not exactly one h1');
+      if (!document.documentElement.lang.startsWith('es')) found.push('the language is not Spanish');
+      if (!document.title.trim()) found.push('no title');
+      return found;
+    });
+    problems.push(...(await this.sameNames()));
+    const size = this.page.viewportSize();
+    await this.page.setViewportSize(PHONE);
+    problems.push(...(await this.tooWide()));
+    await this.page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark']) {
+      await this.page.emulateMedia({ colorScheme });
+      const { violations } = await new AxeBuilder({ page: this.page }).setLegacyMode(true).analyze();
+      for (const { id, help, nodes } of violations) {
+        problems.push(`axe, ${colorScheme}: ${id}: ${help}: ${nodes.map((node) => node.html).join(' | ')}`);
+      }
+    }
+    await this.page.emulateMedia({ colorScheme: null });
+    assert.deepEqual(problems, [], where);
+  }
+
+  // sameNames finds controls of <main> that a person could not tell apart. Radios
+  // are told apart by their group.
+  async sameNames() {
+    const tree = await this.main.ariaSnapshot();
+    const seen = new Set();
+    const twice = [];
+    for (const [, control] of tree.matchAll(/^\s*- ((?:button|textbox|checkbox|combobox|spinbutton) "(?:[^"\\]|\\.)*")/gm)) {
+      if (seen.has(control)) twice.push(`two controls: ${control}`);
+      seen.add(control);
+    }
+    return twice;
+  }
+
+  // tooWide finds what makes a page scroll sideways.
+  tooWide() {
+    return this.page.evaluate(() => {
+      const width = document.documentElement.clientWidth;
+      if (document.documentElement.scrollWidth <= width) return [];
+      const wide = [...document.body.querySelectorAll('*')]
+        .filter((element) => element.getBoundingClientRect().right > width + 0.5)
+        .map((element) => element.outerHTML.slice(0, 120));
+      return [`scrolls sideways at ${width} px: ${wide.slice(-3).join(' | ')}`];
+    });
+  }
+}
