@@ -59,6 +59,7 @@ type world struct {
 	box     *mailbox.Mailbox
 	people  map[string]web.DemoPerson // by case
 	stop    func()
+	halt    func()
 }
 
 // option changes how a world is made.
@@ -142,38 +143,62 @@ func newWorld(t testing.TB, dsn string, options ...option) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, site: s, handler: s.Web.Citizens(), clock: clock, box: box, people: map[string]web.DemoPerson{}}
+	w.halt = func() { _ = s.Close() }
 	for _, p := range people {
 		w.people[p.Case] = p
 	}
-	var tasks sync.WaitGroup
-	if wc.idle {
-		w.stop = sync.OnceFunc(func() { cancel(); _ = s.Close(); _ = box.Close() })
-		t.Cleanup(w.stop)
-		return w
+	boxCtx, closeBox := context.WithCancel(context.Background())
+	var boxDone sync.WaitGroup
+	if !wc.idle {
+		boxDone.Go(func() {
+			err := box.Run(boxCtx)
+			if err != nil {
+				t.Errorf("mailbox: %v", err)
+			}
+		})
+		w.run()
 	}
-	tasks.Go(func() {
-		err := box.Run(ctx)
-		if err != nil {
-			t.Errorf("mailbox: %v", err)
-		}
-	})
-	tasks.Go(func() {
-		err := s.Run(ctx)
-		if err != nil {
-			t.Errorf("tasks: %v", err)
-		}
-	})
 	w.stop = sync.OnceFunc(func() {
 		cancel()
-		tasks.Wait()
-		err := s.Close()
-		if err != nil {
-			t.Errorf("closing: %v", err)
-		}
+		w.halt()
+		closeBox()
+		boxDone.Wait()
 		_ = box.Close()
 	})
 	t.Cleanup(w.stop)
 	return w
+}
+
+// run starts the tasks of the program; halt ends them and closes the database.
+func (w *world) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var tasks sync.WaitGroup
+	tasks.Go(func() {
+		err := w.site.Run(ctx)
+		if err != nil {
+			w.t.Errorf("tasks: %v", err)
+		}
+	})
+	w.halt = func() {
+		cancel()
+		tasks.Wait()
+		err := w.site.Close()
+		if err != nil {
+			w.t.Errorf("closing: %v", err)
+		}
+	}
+}
+
+// restart ends the program and starts it again on the same database.
+func (w *world) restart() {
+	w.t.Helper()
+	w.halt()
+	s, err := New(context.Background(), w.site.config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.site, w.handler = s, s.Web.Citizens()
+	w.run()
 }
 
 // waitFor waits until ready gives true; it fails the test after a while.
@@ -576,7 +601,7 @@ func (b *browser) prove(kind credential.ProcedureKind, p web.DemoPerson) *answer
 }
 
 // fakeAnswers are answers to the bank that no rule refuses.
-var fakeAnswers = []string{"Escuela Bolívar", "Calle Sucre", "Tamales de yuca", "El Cóndor", "Capulí morado",
+var fakeAnswers = []string{"Escuela del Arrayán", "Calle Larga", "Tamales de yuca", "El Cóndor", "Capulí morado",
 	"Laguna verde", "Guitarra vieja", "Mote pillo", "Barco de papel", "Tren azul"}
 
 // bank fills the first three questions of the bank.
