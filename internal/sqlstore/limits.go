@@ -44,13 +44,19 @@ func (t *tx) SaveAttempts(a credential.Attempts) error {
 		times = binary.BigEndian.AppendUint64(times, uint64(at.UnixMilli()))
 		newest = max(newest, at.UnixMilli())
 	}
-	args := []any{a.Subject[:], string(a.Budget), times, int64(a.Total), newest, a.Version + 1}
-	if a.Version == 0 {
-		return wrap("saving attempts", t.must(`INSERT INTO attempts (subject, budget, times, total, newest, version)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject, budget) DO NOTHING`, args...))
+	// One statement for a counter that is new and for one that was used before:
+	// which of the two it is must not show (S9). What it returns tells them apart:
+	// a row that should have been there and is gone is a lost write.
+	var version int64
+	err := t.one(`INSERT INTO attempts (subject, budget, times, total, newest, version)
+		VALUES ($1, $2, $3, $4, $5, 1) ON CONFLICT (subject, budget) DO UPDATE
+		SET times = excluded.times, total = excluded.total, newest = excluded.newest, version = $6
+		WHERE attempts.version = $7 RETURNING version`,
+		[]any{a.Subject[:], string(a.Budget), times, int64(a.Total), newest, a.Version + 1, a.Version}, &version)
+	if errors.Is(err, credential.ErrNoRow) || err == nil && version != a.Version+1 {
+		err = credential.ErrTaken
 	}
-	return wrap("saving attempts", t.must(`UPDATE attempts SET times = $3, total = $4, newest = $5, version = $6
-		WHERE subject = $1 AND budget = $2 AND version = $7`, append(args, a.Version)...))
+	return wrap("saving attempts", err)
 }
 
 // Mark implements [credential.Tx].

@@ -179,23 +179,34 @@ func (s *Store) Update(ctx context.Context, shard credential.Shard, f func(crede
 func (s *Store) transact(ctx context.Context, p *pool, options *sql.TxOptions, f func(*tx) error) error {
 	sqlTx, err := p.db.BeginTx(ctx, options)
 	if err != nil {
-		return fmt.Errorf("beginning: %w", err)
+		return interrupted(ctx, fmt.Errorf("beginning: %w", err))
 	}
 	t := &tx{ctx: ctx, store: s, pool: p, sql: sqlTx}
 	defer func() { _ = sqlTx.Rollback() }() // after Commit it has nothing to do
 	err = f(t)
-	if err != nil {
+	switch {
+	case err != nil && t.failed != nil:
+		return interrupted(ctx, err)
+	case err != nil:
 		return err
-	}
-	if t.failed != nil {
-		return fmt.Errorf("a statement failed and went unnoticed: %w", t.failed)
+	case t.failed != nil:
+		return interrupted(ctx, fmt.Errorf("a statement failed and went unnoticed: %w", t.failed))
 	}
 	err = sqlTx.Commit()
 	if err != nil {
-		return fmt.Errorf("committing: %w", err)
+		return interrupted(ctx, fmt.Errorf("committing: %w", err))
 	}
 	p.learn(ctx, t.fresh)
 	return nil
+}
+
+// interrupted adds to what the database said that the caller's context is over:
+// the drivers tell it each in their own way, and only sometimes.
+func interrupted(ctx context.Context, err error) error {
+	if over := ctx.Err(); over != nil && !errors.Is(err, over) {
+		return fmt.Errorf("%w: %w", over, err)
+	}
+	return err
 }
 
 // Person implements [credential.Registry] on the imported copy of the register.
@@ -255,6 +266,9 @@ func (s *Store) refusal(err error) error {
 	}
 	if _, ok := errors.AsType[*credential.Error](err); ok {
 		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		return err // nobody waits for the answer
 	}
 	if errors.Is(err, context.DeadlineExceeded) || s.dialect.classify(err) == away {
 		return unavailable(err)

@@ -1,7 +1,9 @@
 package sqlstore_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -188,7 +190,7 @@ func TestSQLiteFile(t *testing.T) {
 	}
 }
 
-// TestPostgresStopped: a database that goes away is a refusal, not a fault.
+// TestPostgresDropped: a database that goes away is a refusal, not a fault.
 func TestPostgresDropped(t *testing.T) {
 	dsn := pgtest.Start(t)
 	s, err := sqlstore.Open(t.Context(), sqlstore.Config{DSN: dsn, Keys: storetest.NewKeys(t)})
@@ -224,9 +226,9 @@ func TestPostgresDropped(t *testing.T) {
 	}
 }
 
-// TestShardsInOrder: on PostgreSQL updates of one shard wait for each other
-// across processes, and those of another shard do not.
-func TestShardsInOrder(t *testing.T) {
+// TestOtherShardsPass: on PostgreSQL an update waits for those of its own shard
+// alone.
+func TestOtherShardsPass(t *testing.T) {
 	d := postgresDatabase(t)
 	keys := storetest.NewKeys(t)
 	a, errA := d.Open(keys)
@@ -235,28 +237,70 @@ func TestShardsInOrder(t *testing.T) {
 		t.Fatal(errA, errB)
 	}
 	defer func() { _, _ = a.Close(), b.Close() }()
-	var order []string
-	second := make(chan error, 1)
 	err := a.Update(t.Context(), 7, func(credential.Tx) error {
-		go func() {
-			second <- b.Update(t.Context(), 7, func(credential.Tx) error {
-				order = append(order, "second")
-				return nil
-			})
-		}()
-		// Another shard passes meanwhile, and only then does this one go on.
-		err := b.Update(t.Context(), 8, func(credential.Tx) error { return nil })
-		order = append(order, "first")
-		return err
+		return b.Update(t.Context(), 8, func(credential.Tx) error { return nil })
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	// One that does wait gives up when its caller does, with nothing spent.
+	err = a.Update(t.Context(), 7, func(credential.Tx) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		err := b.Update(ctx, 7, func(credential.Tx) error { return nil })
+		if !credential.IsKind(err, credential.Unavailable) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("an update that waited too long = %v, want Unavailable by its deadline", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAuditDetails: details open with the person's own key and with nothing
+// else, so erasing the row that holds it erases them.
+func TestAuditDetails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	keys := storetest.NewKeys(t)
+	s, err := sqlstore.Open(t.Context(), sqlstore.Config{DSN: path, Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	who := credential.Subject{5}
+	err = s.Update(t.Context(), 0, func(tx credential.Tx) error {
+		return tx.Audit(credential.AuditEntry{Subject: who, Details: map[string]string{"reference": "AB2C-3DEF"}})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := <-second; err != nil {
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(order, []string{"first", "second"}) {
-		t.Errorf("order = %v", order)
+	defer func() { _ = db.Close() }()
+	var sealedKey, details []byte
+	err = db.QueryRowContext(t.Context(), `SELECT p.key, a.details FROM audit a JOIN audit_people p ON p.person = a.person
+		WHERE p.subject = $1 AND a.shard = 5 AND a.seq = 1`, who[:]).Scan(&sealedKey, &details)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := keys.Open(sealedKey, credential.Place{Table: "audit_people", Column: "key", Row: who[:]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := credential.Place{Table: "audit", Column: "details", Row: []byte{5, 0, 0, 0, 0, 0, 0, 0, 1}}
+	plain, err := credential.OpenUnder(key, details, place)
+	if want := `{"reference":"AB2C-3DEF"}`; err != nil || string(plain) != want {
+		t.Errorf("details = %s, %v; want %s", plain, err, want)
+	}
+	place.Row[8] = 2
+	if _, err := credential.OpenUnder(key, details, place); err == nil {
+		t.Error("details open in another row")
+	}
+	if _, err := credential.OpenUnder(credential.NewPersonKey(), details, place); err == nil {
+		t.Error("details open under another key")
 	}
 }
 
