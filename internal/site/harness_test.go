@@ -60,6 +60,7 @@ type world struct {
 	people  map[string]web.DemoPerson // by case
 	stop    func()
 	halt    func()
+	idle    bool // its tasks do not run
 }
 
 // option changes how a world is made.
@@ -143,6 +144,7 @@ func newWorld(t testing.TB, dsn string, options ...option) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, site: s, handler: s.Web.Citizens(), clock: clock, box: box, people: map[string]web.DemoPerson{}}
+	w.idle = wc.idle
 	w.halt = func() { _ = s.Close() }
 	for _, p := range people {
 		w.people[p.Case] = p
@@ -198,6 +200,10 @@ func (w *world) restart() {
 		w.t.Fatal(err)
 	}
 	w.site, w.handler = s, s.Web.Citizens()
+	if w.idle {
+		w.halt = func() { _ = s.Close() }
+		return
+	}
 	w.run()
 }
 
@@ -306,13 +312,19 @@ type answer struct {
 
 func (b *browser) send(method, path string, form url.Values) *answer {
 	b.w.t.Helper()
+	return b.sendContext(context.Background(), method, path, form)
+}
+
+// sendContext sends for a client that goes when ctx ends.
+func (b *browser) sendContext(ctx context.Context, method, path string, form url.Values) *answer {
+	b.w.t.Helper()
 	var body *strings.Reader
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	} else {
 		body = strings.NewReader("")
 	}
-	r := httptest.NewRequest(method, path, body)
+	r := httptest.NewRequestWithContext(ctx, method, path, body)
 	r.Host = "aldaba.example"
 	r.RemoteAddr = b.addr
 	maps.Copy(r.Header, b.header)
