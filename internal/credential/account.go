@@ -41,12 +41,13 @@ type Address struct {
 	ReplacedAt time.Time // zero while it is on record
 }
 
-// AddressMAC authenticates person, address and provenance together.
+// AddressMAC authenticates person, address, provenance and whether it is still
+// on record, together.
 func (k *KeyRing) AddressMAC(a Address) []byte {
 	p := a.Provenance
 	return k.rowMAC("address", a.Subject[:], a.ID[:], []byte(a.Email.Reveal()), []byte(p.Origin),
-		binary.BigEndian.AppendUint64(nil, uint64(p.At.UnixMilli())),
-		[]byte(p.Source), []byte(p.Run), []byte(p.Officer), []byte(p.Office))
+		millis(p.At),
+		[]byte(p.Source), []byte(p.Run), []byte(p.Officer), []byte(p.Office), millis(a.ReplacedAt))
 }
 
 // fixedAddress finds the address verified in person: the one that cannot be
@@ -60,6 +61,14 @@ func fixedAddress(on []Address) (Address, bool) {
 		}
 	}
 	return best, found
+}
+
+// millis writes an instant as the database keeps it; the zero time is 0.
+func millis(t time.Time) []byte {
+	if t.IsZero() {
+		return int64Bytes(0)
+	}
+	return int64Bytes(t.UnixMilli())
 }
 
 func boolByte(b bool) byte {

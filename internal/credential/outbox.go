@@ -160,18 +160,26 @@ const (
 	keepMails      = 30 * day
 )
 
-// Sweep deletes what is past its retention.
+// Sweep deletes what is past its retention, batch after batch, each in a
+// transaction of its own so that nobody waits long for it.
 func (s *Service) Sweep(ctx context.Context) (int64, error) {
 	now := s.now()
-	var n int64
-	err := s.Store.Update(ctx, 0, func(tx Tx) (err error) {
-		n, err = tx.Sweep(Retention{
-			Now: now, Procedures: now.Add(-keepProcedures), Attempts: now.Add(-keepAttempts),
-			Marks: now.Add(-keepMarks), Mails: now.Add(-keepMails),
+	r := Retention{
+		Now: now, Procedures: now.Add(-keepProcedures), Attempts: now.Add(-keepAttempts),
+		Marks: now.Add(-keepMarks), Mails: now.Add(-keepMails),
+	}
+	var all int64
+	for {
+		var n int64
+		err := s.Store.Update(ctx, 0, func(tx Tx) (err error) {
+			n, err = tx.Sweep(r)
+			return err
 		})
-		return err
-	})
-	return n, err
+		all += n
+		if err != nil || n == 0 {
+			return all, err
+		}
+	}
 }
 
 // SignHeads reads the heads of all audit chains and signs them, to be kept

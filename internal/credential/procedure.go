@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"log/slog"
 	"time"
 )
 
@@ -122,6 +123,15 @@ type Typed struct {
 
 	Refused bool `json:"refused,omitempty"` // the relay refused the address for good
 }
+
+// String masks everything that was typed.
+func (Typed) String() string { return masked }
+
+// GoString masks it for %#v.
+func (Typed) GoString() string { return "credential.Typed(•••)" }
+
+// LogValue masks it in structured logs.
+func (Typed) LogValue() slog.Value { return slog.StringValue(masked) }
 
 // AnswerSet is the three personal answers by which an account recovers, as one
 // hash: nobody can test a single answer.
