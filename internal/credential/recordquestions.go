@@ -90,15 +90,15 @@ func EmployerCount(n int) string {
 // of the fact.
 var recordDomains = map[string][]string{
 	"year":     yearOptions(),
-	"month":    numberOptions(1, 12, "%d"),
-	"province": append(numberOptions(1, 24, "%02d"), "abroad"),
+	"month":    numberOptions(12, "%d"),
+	"province": append(numberOptions(24, "%02d"), "abroad"),
 	"sector": {
 		"agriculture", "mining", "manufacturing", "energy", "construction", "commerce", "transport", "hospitality",
 		"finance", "professional", "public", "education", "health", "household", "other",
 	},
 	"employers": {"1", "2", "3", "4", "5", "6_7", "8_10", "11_more"},
-	"salary":    numberOptions(1, 10, "b%d"),
-	"amount":    numberOptions(1, 10, "b%d"),
+	"salary":    numberOptions(10, "b%d"),
+	"amount":    numberOptions(10, "b%d"),
 	"bank": {
 		"pichincha", "guayaquil", "pacifico", "produbanco", "bolivariano", "internacional", "austro", "banecuador",
 		"loja", "machala", "jep", "october29", "azuayo", "other_bank", "other_coop", "window",
@@ -114,10 +114,10 @@ func yearOptions() []string {
 	return append(codes, EarlierYear, LaterYear)
 }
 
-// numberOptions numbers codes from first to last in the given format.
-func numberOptions(first, last int, format string) []string {
+// numberOptions numbers codes from 1 to last in the given format.
+func numberOptions(last int, format string) []string {
 	var codes []string
-	for n := first; n <= last; n++ {
+	for n := 1; n <= last; n++ {
 		codes = append(codes, fmt.Sprintf(format, n))
 	}
 	return codes

@@ -73,7 +73,7 @@ func (s *Service) EnterCode(ctx context.Context, by Actor, c Claim, typed string
 	right := s.Keys.codeHolds(digits, p.ID, p.Generation)
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
-	return s.afterCode(ctx, by, c, p, right, ActCodeHeld, nil, now)
+	return s.afterCode(ctx, by, p, right, ActCodeHeld, nil, now)
 }
 
 // mailAlive refuses when the current mail's link and code do not hold at now.
@@ -112,7 +112,7 @@ func (s *Service) chargeCode(tx Tx, p *Procedure, now time.Time) error {
 
 // afterCode writes how a try ended. With a fresh claim the procedure moves to
 // another browser.
-func (s *Service) afterCode(ctx context.Context, by Actor, c Claim, p Procedure, right bool, act Act, fresh *Claim, now time.Time) error {
+func (s *Service) afterCode(ctx context.Context, by Actor, p Procedure, right bool, act Act, fresh *Claim, now time.Time) error {
 	var refusal error
 	err := s.Store.Update(ctx, p.ID.Shard(), func(tx Tx) error {
 		refusal = nil
@@ -262,7 +262,7 @@ func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, 
 	right := d == p.Typed.Day && m == p.Typed.Month
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
-	err = s.afterCode(ctx, by, fresh, p, right, ActLinkOpened, &fresh, now)
+	err = s.afterCode(ctx, by, p, right, ActLinkOpened, &fresh, now)
 	if err != nil {
 		return Claim{}, err
 	}

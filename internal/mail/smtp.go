@@ -274,7 +274,7 @@ func (s *SMTP) withConnection(ctx context.Context, work func(*connection) *outco
 		if result.reusable {
 			s.putIdle(c)
 		} else {
-			c.conn.Close()
+			_ = c.conn.Close() // it is given up; how that goes changes nothing
 		}
 		if result.err != nil && result.untaken && kept && ctx.Err() == nil {
 			continue
@@ -357,7 +357,7 @@ func (s *SMTP) connect(ctx context.Context) (*connection, *SendError) {
 	c := &connection{conn: &boundedConn{Conn: raw}}
 	result := c.during(ctx, s.cfg.Timeout, func() *outcome { return s.greet(c) })
 	if result.err != nil {
-		raw.Close()
+		_ = raw.Close() // the greeting's error is the one to tell
 		return nil, result.err
 	}
 	return c, nil
@@ -415,7 +415,7 @@ func (c *connection) during(ctx context.Context, timeout time.Duration, work fun
 	if err := c.conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return &outcome{err: &SendError{Err: err}, untaken: true}
 	}
-	release := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Unix(1, 0)) })
+	release := context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Unix(1, 0)) })
 	result := work()
 	if !release() {
 		result.reusable = false
@@ -474,7 +474,7 @@ func (c *connection) quit() {
 	if c.conn.SetDeadline(time.Now().Add(quitPatience)) == nil {
 		_ = c.command(221, "QUIT") // a farewell; the answer changes nothing
 	}
-	c.conn.Close()
+	_ = c.conn.Close() // said farewell to, or not: it is over
 }
 
 // failed is the outcome of a step that went wrong, with only such words as

@@ -45,7 +45,7 @@ func openJournal(dir string, keep int) (*journal, []Message, error) {
 		err = j.compact(mails)
 	}
 	if err != nil {
-		j.file.Close()
+		_ = j.file.Close() // the reading's error is the one to tell
 		return nil, nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return j, mails, nil

@@ -111,7 +111,7 @@ func Open(cfg Config) (*Mailbox, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		if m.file != nil {
-			m.file.close()
+			err = errors.Join(err, m.file.close())
 		}
 		return nil, fmt.Errorf("mailbox: %w", err)
 	}
@@ -165,8 +165,8 @@ func (m *Mailbox) Run(ctx context.Context) error {
 // stop ends the server. The listener is closed besides, since a server that
 // does not serve yet knows none.
 func (m *Mailbox) stop() {
-	m.server.Close()
-	m.listener.Close()
+	_ = m.server.Close()   // it is over either way; Run tells what went wrong
+	_ = m.listener.Close() // perhaps the second time
 }
 
 // Close ends Run and closes the file. Messages still answers. Closing again

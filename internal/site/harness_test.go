@@ -2,7 +2,6 @@ package site
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -690,4 +689,4 @@ func (w *world) hasClave(p web.DemoPerson, clave string) bool {
 	return err == nil && credential.VerifyHash(account.Clave, []byte(clave))
 }
 
-func (a *answer) String() string { return fmt.Sprintf("%s → %d", a.path, a.Code) }
+func (a *answer) String() string { return a.path + " → " + http.StatusText(a.Code) }

@@ -110,10 +110,6 @@ func (l *Language) Keys() []string { return slices.Sorted(maps.Keys(l.texts)) }
 // zone data in the program or on the machine.
 var zone = time.FixedZone("ECT", -5*60*60)
 
-// Zone is the time zone in which people read dates and hours: UTC−5, mainland
-// Ecuador. A day or month of statistics begins there too.
-func Zone() *time.Location { return zone }
-
 // Month names month n, from 1 to 12; else it is empty.
 func (l *Language) Month(n int) string {
 	if n < 1 || n > 12 {
