@@ -34,7 +34,7 @@ func newPages(t *testing.T) *Server {
 		Words: words.Spanish(),
 		Institution: Institution{
 			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Email: "ayuda@example.com",
-			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: "https://example.com/centros",
+			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: "en los centros de atención",
 		},
 	}}
 	var err error
