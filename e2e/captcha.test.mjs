@@ -102,7 +102,7 @@ describe('«No soy un robot»', () => {
   });
 
   test('without scripts the page names the other ways', async () => {
-    const visit = await Visit.open(browser, demo, { javaScriptEnabled: false, inspect: false });
+    const visit = await Visit.open(browser, demo, { javaScriptEnabled: false, inspect: 'none' });
     await visit.goto(FIRST_PAGE);
     assert.match(await visit.main.locator('noscript').innerText(), /\S/);
     await visit.close();

@@ -93,7 +93,7 @@ describe('generate and recover', () => {
 
   test('without scripts the whole journey works', async () => {
     const person = demo.withoutClave();
-    const plain = { javaScriptEnabled: false, inspect: false };
+    const plain = { javaScriptEnabled: false, inspect: 'none' };
     const visit = await Visit.open(browser, demo, plain);
     const first = await generate(visit, person);
     await visit.close();

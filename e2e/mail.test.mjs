@@ -19,6 +19,7 @@ describe('the mail', () => {
     await browser?.close();
     await demo?.stop();
   });
+  const open = () => Visit.open(browser, demo, { inspect: 'refusals' });
 
   // waiting brings somebody to the page that waits, and gives the mail.
   async function waiting(visit) {
@@ -35,7 +36,7 @@ describe('the mail', () => {
   };
 
   test('the button of the HTML body is the link of the text', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { mail } = await waiting(visit);
     assert.equal(linkNamed(mail, 'CLIC PARA CONTINUAR'), mail.link);
     assert.ok(mail.link.startsWith(`${demo.url}/`));
@@ -43,7 +44,7 @@ describe('the mail', () => {
   });
 
   test('a scanner that follows the link never burns it', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { mail } = await waiting(visit);
     for (const method of ['HEAD', 'GET', 'GET', 'HEAD', 'GET']) {
       assert.equal(await statusOf(mail.link, method), 303, method);
@@ -57,10 +58,11 @@ describe('the mail', () => {
   });
 
   test('in another browser the link asks day and month, and goes on there', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { person, mail } = await waiting(visit);
-    const other = await Visit.open(browser, demo);
+    const other = await open();
     await other.goto(mail.link);
+    await other.inspect();
     const { day, month } = birthday(person);
     await other.set('Día', (day % 28) + 1);
     await other.set('Mes', month);
@@ -75,10 +77,10 @@ describe('the mail', () => {
   });
 
   test('an expired link and an expired code say so', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { mail } = await waiting(visit);
     await demo.advance('4m');
-    const other = await Visit.open(browser, demo);
+    const other = await open();
     assert.equal((await other.goto(mail.link)).status(), 410);
     await other.close();
     await visit.set('Código', mail.code);
@@ -91,13 +93,13 @@ describe('the mail', () => {
   });
 
   test('a mail asked for again replaces the older one', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { address, mail } = await waiting(visit);
     await visit.press('Enviar de nuevo');
     const next = await demo.activation(address);
     assert.notEqual(next.link, mail.link);
     assert.equal(next.reference, mail.reference);
-    const other = await Visit.open(browser, demo);
+    const other = await open();
     assert.equal((await other.goto(mail.link)).status(), 410);
     await other.close();
     await openLink(visit, next);
@@ -106,17 +108,17 @@ describe('the mail', () => {
   });
 
   test('a used link has a page of its own, in the same browser and in another', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { mail } = await generate(visit, demo.withoutClave());
     assert.equal((await visit.goto(mail.link)).status(), 410);
-    const other = await Visit.open(browser, demo);
+    const other = await open();
     assert.equal((await other.goto(mail.link)).status(), 410);
     await other.close();
     await visit.close();
   });
 
   test('a garbled link leads to a kind page', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { mail } = await waiting(visit);
     const last = mail.link.at(-1);
     const garbled = [mail.link.slice(0, -1), mail.link.slice(0, -1) + (last === 'A' ? 'B' : 'A'), `${mail.link}x`];
@@ -129,7 +131,7 @@ describe('the mail', () => {
   });
 
   test('five wrong codes are the end of the code, not of the link', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { mail } = await waiting(visit);
     const wrong = String((Number(mail.code) + 1) % 1_000_000).padStart(6, '0');
     const statuses = [];
@@ -147,11 +149,12 @@ describe('the mail', () => {
   });
 
   test('«Terminar aquí»: the browser forgets, the mail goes on elsewhere', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { person, mail } = await waiting(visit);
     const { path } = visit;
     await visit.press('Terminar aquí');
     assert.equal(visit.response.status(), 200);
+    await visit.inspect();
     await visit.goto(path);
     assert.equal(await visit.field('Código').count(), 0);
     await visit.goto(mail.link);
@@ -165,12 +168,13 @@ describe('the mail', () => {
 
   test('a likely slip in the address is asked about', async () => {
     const person = demo.withoutClave();
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await begin(visit, GENERATE, person);
     await prove(visit, person);
     await answerBank(visit);
     await visit.set('Correo electrónico', 'persona.prueba@gmial.com');
     await visit.press('Continuar');
+    await visit.inspect();
     assert.match(await visit.main.innerText(), /quiso decir.*gmail\.com/i);
     await visit.close();
   });
@@ -194,10 +198,11 @@ describe('the mail', () => {
       await visit.press('Continuar');
       await visit.press('Aceptar');
       assert.equal(visit.response.status(), 200);
+      await visit.inspect();
     }
 
     test('waits for a day, then the mail leaves', async () => {
-      const visit = await Visit.open(browser, demo);
+      const visit = await open();
       const { address } = await changed(visit);
       await demo.advance('23h');
       assert.deepEqual(await demo.mails(address), []);
@@ -209,18 +214,20 @@ describe('the mail', () => {
     });
 
     test('«No fui yo» cancels it: no mail ever leaves', async () => {
-      const visit = await Visit.open(browser, demo);
+      const visit = await open();
       const { address, notice } = await changed(visit);
-      const owner = await Visit.open(browser, demo);
+      const owner = await open();
       await owner.goto(linkNamed(notice, 'No fui yo'));
       assert.equal(owner.response.status(), 200);
+      await owner.inspect();
       await owner.leads(() => owner.main.getByRole('button').first().click());
       assert.equal(owner.response.status(), 200);
+      await owner.inspect();
       await owner.close();
 
       await demo.advance('25h');
       // A mail that is asked for now leaves after whatever was due before it.
-      const witness = await Visit.open(browser, demo);
+      const witness = await open();
       await waiting(witness);
       await witness.close();
       assert.deepEqual(await demo.mails(address), []);
@@ -232,11 +239,12 @@ describe('the mail', () => {
   });
 
   test('the notice of a new clave names «No fui yo»', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     const { address } = await generate(visit, demo.withoutClave());
     const notice = await demo.nextMail(address);
     await visit.goto(linkNamed(notice, 'No fui yo'));
     assert.equal(visit.response.status(), 200);
+    await visit.inspect();
     await visit.close();
   });
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { Visit, named, openBrowser } from './support/browser.mjs';
-import { nobodysNumber, startDemo } from './support/demo.mjs';
+import { startDemo } from './support/demo.mjs';
 import {
   CLAVE, DECLARATION, FIRST_PAGE, GENERATE, NUMBER, RECOVER,
   answerBank, begin, birthday, fillClave, fillFirstPage, fillProof, finish, generate, openLink, prove,
@@ -20,10 +20,11 @@ describe('refusals', () => {
     await browser?.close();
     await demo?.stop();
   });
+  const open = () => Visit.open(browser, demo, { inspect: 'refusals' });
 
   // wrongProofs loses six verdicts and gives what each answered.
   async function wrongProofs(need, person) {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await begin(visit, need, person);
     const seen = [];
     for (let i = 0; i < 6; i++) {
@@ -55,18 +56,18 @@ describe('refusals', () => {
       for (const { status, wait } of seen) {
         assert.equal(wait, status === 429, 'Retry-After belongs to 429');
       }
-      const nobody = { ...person, numero: nobodysNumber(demo.people), tipo: 'cedula' };
+      const nobody = { ...person, numero: demo.nobodysNumber(), tipo: 'cedula' };
       assert.deepEqual(await wrongProofs(need, nobody), seen);
     });
   }
 
   test('a refused first page keeps what was typed and says what to do', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await visit.goto(FIRST_PAGE);
-    await fillFirstPage(visit, GENERATE, { tipo: 'cedula', audiencias: ['pensionista'], numero: '1700000001' });
+    await fillFirstPage(visit, GENERATE, { tipo: 'cedula', audiencias: ['pensionista'], numero: '1700000002' });
     await visit.press('Buscar');
     await visit.refused(422);
-    assert.equal(await visit.field(NUMBER).inputValue(), '1700000001');
+    assert.equal(await visit.field(NUMBER).inputValue(), '1700000002');
     assert.ok(await visit.group('Soy').getByRole('radio', { name: named('Pensionista') }).isChecked());
     // The summary's link leads to the field.
     await visit.main.getByRole('alert').getByRole('link').first().click();
@@ -75,7 +76,7 @@ describe('refusals', () => {
   });
 
   test('a first page with nothing on it is refused', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await visit.goto(FIRST_PAGE);
     assert.ok(await visit.group('Documento').getByRole('radio', { name: named('Cédula') }).isChecked());
     await visit.press('Buscar');
@@ -85,7 +86,7 @@ describe('refusals', () => {
 
   test('an incomplete proof is refused before the review and keeps the rest', async () => {
     const person = demo.withClave();
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await begin(visit, RECOVER, person);
     const asked = await fillProof(visit, { ...birthday(person), answers: person.respuestas });
     await visit.field(asked[1].text).fill('');
@@ -100,7 +101,7 @@ describe('refusals', () => {
 
   test('weak answers and a wrong address are refused', async () => {
     const person = demo.withoutClave();
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await begin(visit, GENERATE, person);
     await prove(visit, person);
     await visit.press('Continuar');
@@ -125,7 +126,7 @@ describe('refusals', () => {
   test('a weak clave is refused and nothing else is lost', async () => {
     const person = demo.withoutClave();
     const address = demo.mailbox();
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await untilMail(visit, GENERATE, person, { address });
     await openLink(visit, await demo.activation(address));
     for (const [weak, repeat] of [
@@ -152,7 +153,7 @@ describe('refusals', () => {
 
   test('a form of another procedure in the same browser is 409', async () => {
     const [one, two] = [demo.withClave(), demo.withClave()];
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await begin(visit, RECOVER, one);
     await fillProof(visit, { ...birthday(one), answers: one.respuestas });
     const first = visit.page;
@@ -170,7 +171,7 @@ describe('refusals', () => {
 
   test('two tabs of one procedure: the later press goes to where it stands', async () => {
     const person = demo.withClave();
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await begin(visit, RECOVER, person);
     await fillProof(visit, { ...birthday(person), answers: person.respuestas });
     await visit.press('Continuar');
@@ -192,14 +193,14 @@ describe('refusals', () => {
   test('a page further on leads back to where the procedure stands', async () => {
     const person = demo.withoutClave();
     const address = demo.mailbox();
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await untilMail(visit, GENERATE, person, { address });
     const waits = visit.path;
     await openLink(visit, await demo.activation(address));
     const last = visit.path;
     await visit.close();
 
-    const other = await Visit.open(browser, demo);
+    const other = await open();
     await begin(other, GENERATE, demo.withoutClave());
     const proof = other.path;
     for (const path of [waits, last]) {
@@ -211,7 +212,7 @@ describe('refusals', () => {
 
   test('the back button never loses or repeats a step', async () => {
     const person = demo.withClave();
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await begin(visit, RECOVER, person);
     const asked = await fillProof(visit, { ...birthday(person), answers: person.respuestas });
     await visit.press('Continuar');
@@ -233,14 +234,14 @@ describe('refusals', () => {
   test('a double click on «Generar» makes one clave and one notice', async () => {
     const person = demo.withoutClave();
     const address = demo.mailbox();
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await untilMail(visit, GENERATE, person, { address });
     await openLink(visit, await demo.activation(address));
     await fillClave(visit, CLAVE);
     await visit.button('Generar').dblclick();
     await finish(visit);
     await demo.nextMail(address); // the notice
-    const other = await Visit.open(browser, demo);
+    const other = await open();
     await generate(other, demo.withoutClave());
     await other.close();
     assert.equal((await demo.mails(address)).length, 2);
@@ -250,7 +251,7 @@ describe('refusals', () => {
   test('two tabs that press «Generar» with different claves: the first holds', async () => {
     const person = demo.withoutClave();
     const address = demo.mailbox();
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await untilMail(visit, GENERATE, person, { address });
     await openLink(visit, await demo.activation(address));
     const last = visit.page.url();
@@ -270,7 +271,7 @@ describe('refusals', () => {
   });
 
   test('a procedure ends after its half hour, and says so before', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await open();
     await visit.page.clock.install();
     const person = demo.withClave();
     await begin(visit, RECOVER, person);

@@ -67,7 +67,7 @@ async function keep(visit, name) {
 }
 
 async function walk() {
-  const open = () => Visit.open(browser, demo, { inspect: false });
+  const open = () => Visit.open(browser, demo, { inspect: 'none' });
   const person = demo.person('nueva');
   const visit = await open();
   const address = 'persona@correo.example';

@@ -31,9 +31,10 @@ const inspected = new Set();
 export class Visit {
   faults = [];
 
-  // options are Playwright's for a context; inspect: false leaves out what
-  // needs scripts.
-  static async open(browser, demo, { inspect = true, ...options } = {}) {
+  // options are Playwright's for a context. inspect says which pages are
+  // inspected: 'all', 'refusals' where the way there was inspected elsewhere, or
+  // 'none', since it needs scripts.
+  static async open(browser, demo, { inspect = 'all', ...options } = {}) {
     const visit = new Visit();
     visit.demo = demo;
     visit.inspects = inspect;
@@ -120,8 +121,9 @@ export class Visit {
 
   async arrived(response) {
     this.response = response;
-    if (this.inspects) {
-      await this.inspect(response?.status());
+    const status = response?.status();
+    if (this.inspects === 'all' || (this.inspects === 'refusals' && status >= 400)) {
+      await this.inspect(status);
     }
     return response;
   }
@@ -148,7 +150,7 @@ export class Visit {
 
   // inspect holds a page, once for each of its looks, against what is true of
   // all of them.
-  async inspect(status) {
+  async inspect(status = this.response.status()) {
     const look = await this.page.evaluate(() => [
       document.title, document.querySelector('h1')?.textContent.trim(),
       ...[...document.querySelectorAll('main [role=alert] li')].map((item) => item.textContent.trim()),

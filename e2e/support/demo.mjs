@@ -94,6 +94,7 @@ class Demo {
   #fresh;
   #known;
   #mailboxes = 0;
+  #serial = 4_100_000;
 
   constructor(url, people, stop) {
     this.url = url;
@@ -135,6 +136,22 @@ class Demo {
   // mailbox gives an address that nobody used before.
   mailbox() {
     return `buzon-${++this.#mailboxes}@prueba.example`;
+  }
+
+  // nobodysNumber gives a well-formed cédula that nobody has, each time another one.
+  nobodysNumber() {
+    for (;;) {
+      const digits = `17${++this.#serial}`;
+      let sum = 0;
+      for (let i = 0; i < 9; i++) {
+        const product = Number(digits[i]) * (i % 2 === 0 ? 2 : 1);
+        sum += product > 9 ? product - 9 : product;
+      }
+      const number = digits + ((10 - (sum % 10)) % 10);
+      if (!this.people.some((person) => person.numero.startsWith(number))) {
+        return number;
+      }
+    }
   }
 
   async mails(to) {
@@ -199,21 +216,4 @@ export function linkNamed(mail, name) {
     }
   }
   throw new Error(`the mail «${mail.asunto}» has no link named «${name}»`);
-}
-
-// nobodysNumber gives a well-formed cédula that nobody in the demo has.
-export function nobodysNumber(people) {
-  const taken = new Set(people.map((person) => person.numero.slice(0, 10)));
-  for (let serial = 4_100_000; ; serial++) {
-    const digits = `17${serial}`.replace(/^17(\d)/, (_, third) => `17${third % 6}`);
-    let sum = 0;
-    for (let i = 0; i < 9; i++) {
-      const product = Number(digits[i]) * (i % 2 === 0 ? 2 : 1);
-      sum += product > 9 ? product - 9 : product;
-    }
-    const number = digits + ((10 - (sum % 10)) % 10);
-    if (!taken.has(number)) {
-      return number;
-    }
-  }
 }
