@@ -350,11 +350,15 @@ func (s *Server) headers(next http.Handler) http.Handler {
 // file of ours too.
 const contentSecurityPolicy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
-// methodPages gives the mux's own 405 our page.
-func (s *Server) methodPages(mux *http.ServeMux) http.Handler {
+// otherPages gives what the mux answers by itself pages of ours: a method that a
+// path does not take, and a path that there is not.
+func (s *Server) otherPages(mux *http.ServeMux) http.Handler {
+	method := s.page("method", func(http.ResponseWriter, *http.Request) error {
+		return &httpError{http.StatusMethodNotAllowed, "method"}
+	})
+	none := s.page("none", s.noSuchPage)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, pattern := mux.Handler(r)
-		if pattern != "" {
+		if _, pattern := mux.Handler(r); pattern != "" {
 			mux.ServeHTTP(w, r)
 			return
 		}
@@ -362,11 +366,10 @@ func (s *Server) methodPages(mux *http.ServeMux) http.Handler {
 		mux.ServeHTTP(&probe, r)
 		if allow := probe.Header().Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
-			noteRoute(r, "method")
-			s.message(w, r, http.StatusMethodNotAllowed, "method")
+			method.ServeHTTP(w, r)
 			return
 		}
-		mux.ServeHTTP(w, r) // a redirect to the clean path
+		none.ServeHTTP(w, r)
 	})
 }
 
@@ -475,10 +478,7 @@ func requestID() string {
 }
 
 // noSuchPage is every path that is none of ours.
-func (s *Server) noSuchPage(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		noteRoute(r, "none")
-	}
+func (s *Server) noSuchPage(http.ResponseWriter, *http.Request) error {
 	return &httpError{http.StatusNotFound, "not_found"}
 }
 

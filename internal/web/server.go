@@ -157,12 +157,11 @@ func (s *Server) Citizens() http.Handler {
 		handle("GET /demo/correo/{id}", s.demoMail)
 		handle("POST /demo/reloj", s.demoClock)
 	}
-	handle("/", s.noSuchPage)
 
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(s.page("cross-origin", s.crossSite))
 
-	var h http.Handler = s.methodPages(mux)
+	var h http.Handler = s.otherPages(mux)
 	h = crossOrigin.Handler(h)
 	h = http.MaxBytesHandler(h, maxBody)
 	h = s.headers(h)
