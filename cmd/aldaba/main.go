@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -130,6 +132,12 @@ func (c *demoCommand) Run(ctx context.Context, t terminal) error {
 	}
 	if c.People < 0 || c.People > maxPeople {
 		return usageError{fmt.Errorf("--people %d: from 0 to %d", c.People, maxPeople)}
+	}
+	for flag, address := range map[string]string{"--listen": c.Listen, "--staff-listen": c.StaffListen} {
+		_, port, err := net.SplitHostPort(address)
+		if n, convErr := strconv.Atoi(port); err != nil || convErr != nil || n < 0 || n > 65535 {
+			return usageError{fmt.Errorf("%s %s: an address such as 127.0.0.1:8080 is needed", flag, address)}
+		}
 	}
 	if c.Seed == "" || len(c.Seed) > 100 {
 		return usageError{errors.New("--seed: from 1 to 100 characters")}

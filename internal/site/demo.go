@@ -65,12 +65,8 @@ func DemoInstitution() web.Institution {
 // StartDemo opens or makes the folder, seeds it once, and takes the listeners.
 // Nothing is served until [Demo.Run].
 func StartDemo(ctx context.Context, c DemoConfig) (*Demo, error) {
-	err := os.MkdirAll(c.Dir, 0o700)
-	if err != nil {
-		return nil, err
-	}
 	d := &Demo{}
-	err = d.start(ctx, c)
+	err := d.start(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -78,10 +74,7 @@ func StartDemo(ctx context.Context, c DemoConfig) (*Demo, error) {
 }
 
 func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
-	d.lock, err = lockDir(c.Dir)
-	if err != nil {
-		return err
-	}
+	// The listeners first: a port in use leaves no folder behind.
 	d.Citizens, err = net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", c.Listen, cause(err))
@@ -91,7 +84,17 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 		return fmt.Errorf("--staff-listen %s: %w", c.StaffListen, cause(err))
 	}
 	d.URL, d.StaffURL = reachedAt(d.Citizens), reachedAt(d.Staff)
-	keys, err := LoadKeys(filepath.Join(c.Dir, "keys.json"), true)
+	d.lock, err = lockDir(c.Dir)
+	if err != nil {
+		return err
+	}
+	database, embedded := c.Database, filepath.Join(c.Dir, "aldaba.db")
+	if database == "" {
+		database = embedded
+	}
+	// A database without its key ring cannot be read; a new ring would not help.
+	_, err = os.Stat(embedded)
+	keys, err := LoadKeys(filepath.Join(c.Dir, "keys.json"), errors.Is(err, os.ErrNotExist))
 	if err != nil {
 		return err
 	}
@@ -102,10 +105,6 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 	relay, err := d.relay(c, clock)
 	if err != nil {
 		return err
-	}
-	database := c.Database
-	if database == "" {
-		database = filepath.Join(c.Dir, "aldaba.db")
 	}
 	shown := &web.Demo{Advance: clock.Advance, Mails: d.mails}
 	d.Site, err = New(ctx, Config{
@@ -157,9 +156,13 @@ func (d *Demo) Close() error {
 	return errors.Join(errs...)
 }
 
-// lockDir keeps a second program off the folder. The lock dies with the
-// process, however it dies.
+// lockDir makes the folder and keeps a second program off it. The lock dies with
+// the process, however it dies.
 func lockDir(dir string) (*os.File, error) {
+	err := os.MkdirAll(dir, 0o700)
+	if err != nil {
+		return nil, err
+	}
 	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err

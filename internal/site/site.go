@@ -299,6 +299,9 @@ func LoadKeys(path string, mayMake bool) (*credential.KeyRing, error) {
 		content = credential.NewKeyFile()
 		err = writeWhole(path, content)
 	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: the key ring is missing; without it the database beside it cannot be read", path)
+	}
 	if err != nil {
 		return nil, err
 	}
