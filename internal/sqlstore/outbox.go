@@ -108,8 +108,10 @@ func (t *tx) DropMails(procedure credential.ID, except uint16) error {
 }
 
 // MailQueue implements [credential.Tx]. The instant is that at which the oldest
-// is or was due: how far it lies back is how late the mail is.
+// is or was due first, of one that was tried when it was queued: a try that
+// failed makes it due later, and no less late.
 func (t *tx) MailQueue() (waiting int, oldest time.Time, err error) {
-	err = t.one(`SELECT count(*), coalesce(min(due), 0) FROM outbox WHERE ended = ''`, nil, &waiting, instant{&oldest})
+	err = t.one(`SELECT count(*), coalesce(min(CASE WHEN tries > 0 THEN queued_at ELSE due END), 0) FROM outbox WHERE ended = ''`,
+		nil, &waiting, instant{&oldest})
 	return waiting, oldest, wrap("measuring the mail queue", err)
 }
