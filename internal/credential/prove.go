@@ -26,9 +26,6 @@ func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) 
 		if err != nil {
 			return err
 		}
-		if p.Failed >= s.Policy.Attempts {
-			return s.triesSpent()
-		}
 		var faults Errors
 		faults.add(checkBirthday(form.Day, form.Month))
 		p.Typed.Day, p.Typed.Month = form.Day, form.Month
@@ -75,8 +72,12 @@ func checkBirthday(d, m int) *Error {
 	return nil
 }
 
-// triesSpent refuses a procedure that has lost all its verdicts.
-func (s *Service) triesSpent() *Error {
+// triesSpent refuses a procedure that has lost all its verdicts, before any
+// work: one captcha pays for so many and no more.
+func (s *Service) triesSpent(p Procedure) error {
+	if p.Failed < s.Policy.Attempts {
+		return nil
+	}
 	return &Error{Kind: TooMany, Rule: "attempts", RetryAfter: s.Policy.AttemptWindow}
 }
 
@@ -92,6 +93,9 @@ func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) error {
 		p, err = s.heldAt(tx, c, now, StepProveReview)
 		return err
 	})
+	if err == nil {
+		err = s.triesSpent(p)
+	}
 	if err != nil {
 		return err
 	}
@@ -153,7 +157,10 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		if err != nil {
 			return err
 		}
-		err = s.networkHasRoom(tx, by, p.Subject, now)
+		err = s.triesSpent(p)
+		if err == nil {
+			err = s.networkHasRoom(tx, by, p.Subject, now)
+		}
 		if err != nil {
 			return err
 		}
