@@ -129,7 +129,7 @@ func TestS4_StepsAreEarned(t *testing.T) {
 	}
 	page := b.begin(credential.Generate, p).want(303).follow().want(200)
 	later(0)
-	page = page.press("Continuar", page.proof(p)...).want(303).follow().want(200)
+	page.press("Continuar", page.proof(p)...).want(303).follow().want(200)
 	later(1)
 	page = b.get(journey[0]).want(200) // back, and on again
 	page = page.press("Continuar", page.proof(p)...).want(303).follow().want(200)

@@ -440,7 +440,7 @@ func TestRestartInTheMiddle(t *testing.T) {
 		w.restart()
 		// Confirmed, and the program is gone before the mail can leave.
 		w.site.dispatcher.Wake()
-		page = page.press("Aceptar").want(303).follow().want(200)
+		page.press("Aceptar").want(303).follow().want(200)
 		w.restart()
 		m := w.activation(to, 1)
 		w.restart()
