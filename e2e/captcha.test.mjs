@@ -21,7 +21,7 @@ describe('«No soy un robot»', () => {
   const solution = (visit) => visit.main.locator('form input[name=altcha]');
 
   async function open() {
-    const visit = await Visit.open(browser, demo);
+    const visit = await Visit.open(browser, demo, { inspect: 'refusals' });
     const sent = [];
     visit.page.on('request', (request) => {
       if (request.method() === 'POST') {

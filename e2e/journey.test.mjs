@@ -6,8 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import { Visit, openBrowser } from './support/browser.mjs';
 import { startDemo } from './support/demo.mjs';
 import {
-  CLAVE, FIRST_PAGE, GENERATE, OTHER_CLAVE, RECOVER,
-  begin, birthday, fillProof, generate, prove, recover, untilMail, setClave,
+  CLAVE, DECLARATION, FIRST_PAGE, GENERATE, NUMBER, OTHER_CLAVE, RECOVER,
+  answerBank, begin, birthday, fillProof, finish, generate, giveAddress, openLink, prove, recover, setClave, untilMail,
 } from './support/journey.mjs';
 
 describe('generate and recover', () => {
@@ -74,6 +74,46 @@ describe('generate and recover', () => {
     await visit.close();
   });
 
+  test('browsers and password managers know every field', async () => {
+    const person = demo.withoutClave();
+    const address = demo.mailbox();
+    const visit = await Visit.open(browser, demo);
+    const filledAs = (name) => visit.field(name).getAttribute('autocomplete');
+    await visit.goto(FIRST_PAGE);
+    assert.equal(await filledAs(NUMBER), 'username');
+    await begin(visit, GENERATE, person);
+    assert.equal(await filledAs('Día'), 'bday-day');
+    assert.equal(await filledAs('Mes'), 'bday-month');
+    await prove(visit, person);
+    await answerBank(visit);
+    assert.equal(await filledAs('Correo electrónico'), 'email');
+    await giveAddress(visit, address);
+    assert.equal(await filledAs('Código'), 'one-time-code');
+    await openLink(visit, await demo.activation(address));
+    assert.equal(await filledAs('Nueva clave'), 'new-password');
+    assert.equal(await filledAs('Repita la nueva clave'), 'new-password');
+    await visit.close();
+  });
+
+  test('a proposed clave fills both fields and is good enough', async () => {
+    const person = demo.withoutClave();
+    const address = demo.mailbox();
+    const visit = await Visit.open(browser, demo);
+    await untilMail(visit, GENERATE, person, { address });
+    await openLink(visit, await demo.activation(address));
+    await visit.field(DECLARATION).check();
+    await visit.main.locator('[data-phrase-url]').click();
+    const filled = await visit.page.waitForFunction(() => {
+      const values = [...document.querySelectorAll('input[autocomplete=new-password]')].map((field) => field.value);
+      return values.length === 2 && values[0] !== '' && values[0] === values[1] && values[0];
+    });
+    assert.ok((await filled.jsonValue()).length >= 12);
+    await visit.press('Generar');
+    assert.equal(visit.response.status(), 200);
+    await finish(visit);
+    await visit.close();
+  });
+
   test('the name stays off every page before the proof', async () => {
     const person = demo.withClave();
     const visit = await Visit.open(browser, demo);
@@ -104,7 +144,7 @@ describe('generate and recover', () => {
 
   test('on a telephone of 320 px the whole journey works', async () => {
     const visit = await Visit.open(browser, demo, {
-      viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true,
+      inspect: 'width', viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true,
     });
     await generate(visit, demo.withoutClave());
     await visit.close();

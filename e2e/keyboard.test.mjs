@@ -99,7 +99,7 @@ describe('by keyboard alone', () => {
   test('generate, with a fault on the way', async () => {
     const person = demo.person('nueva');
     const address = demo.mailbox();
-    const visit = await Visit.open(browser, demo);
+    const visit = await Visit.open(browser, demo, { inspect: 'none' });
     const hands = new Hands(visit);
     await visit.goto(FIRST_PAGE);
 

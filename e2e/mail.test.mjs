@@ -102,6 +102,7 @@ describe('the mail', () => {
     const other = await open();
     assert.equal((await other.goto(mail.link)).status(), 410);
     await other.close();
+    assert.equal((await visit.goto(mail.link)).status(), 410);
     await openLink(visit, next);
     await setClave(visit, CLAVE);
     await visit.close();

@@ -279,6 +279,14 @@ describe('refusals', () => {
     assert.equal(await warning.isVisible(), false);
     await visit.page.clock.fastForward('29:00');
     await warning.waitFor({ state: 'visible' });
+    await visit.inspect();
+    // Its button gives as much time again.
+    await demo.advance('20m');
+    await visit.leads(() => warning.getByRole('button').click());
+    assert.equal(visit.response.status(), 200);
+    await demo.advance('20m');
+    await visit.goto(visit.path);
+    await visit.field('Día').waitFor();
     await demo.advance('31m');
     await fillProof(visit, { ...birthday(person), answers: person.respuestas });
     await visit.press('Continuar');

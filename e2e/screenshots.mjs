@@ -52,7 +52,7 @@ async function picture(visit, name, size, { dark = false, whole = true } = {}) {
 async function keep(visit, name) {
   if (readme) {
     if (README.has(name)) {
-      await picture(visit, name, { width: 400, height: 760 }, { whole: false });
+      await picture(visit, name, { width: 390, height: 844 }, { whole: false });
     }
     return;
   }

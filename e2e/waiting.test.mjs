@@ -24,7 +24,7 @@ describe('while the mail waits', () => {
   });
 
   test('the page changes in place when the relay takes the mail', async () => {
-    const visit = await Visit.open(browser, demo);
+    const visit = await Visit.open(browser, demo, { inspect: 'none' });
     await untilMail(visit, GENERATE, demo.withoutClave(), { address: demo.mailbox() });
     let loads = 0;
     visit.page.on('framenavigated', () => loads++);

@@ -32,8 +32,8 @@ export class Visit {
   faults = [];
 
   // options are Playwright's for a context. inspect says which pages are
-  // inspected: 'all', 'refusals' where the way there was inspected elsewhere, or
-  // 'none', since it needs scripts.
+  // inspected: 'all', 'refusals' where the way there is inspected elsewhere, 'width'
+  // for whether they fit, or 'none'.
   static async open(browser, demo, { inspect = 'all', ...options } = {}) {
     const visit = new Visit();
     visit.demo = demo;
@@ -124,6 +124,8 @@ export class Visit {
     const status = response?.status();
     if (this.inspects === 'all' || (this.inspects === 'refusals' && status >= 400)) {
       await this.inspect(status);
+    } else if (this.inspects === 'width') {
+      assert.deepEqual(await this.tooWide(), [], this.path);
     }
     return response;
   }
@@ -155,7 +157,7 @@ export class Visit {
       document.title, document.querySelector('h1')?.textContent.trim(),
       ...[...document.querySelectorAll('main [role=alert] li')].map((item) => item.textContent.trim()),
     ]);
-    const key = JSON.stringify([status, this.path.split('/').slice(0, 4), this.page.viewportSize().width, look]);
+    const key = JSON.stringify([status, this.path.split('/').slice(0, 4), look]);
     if (inspected.has(key)) {
       return;
     }

@@ -2,6 +2,7 @@
 // and removed afterwards.
 
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,11 @@ const START_WITHIN = 20_000;
 const STOP_WITHIN = 12_000; // the program promises 10 s
 const MAIL_WITHIN = 10_000;
 const LOOK_EVERY = 40; // how often the mailbox is read while a mail is awaited
+
+// Ended from outside, a test file still clears up: see 'exit' below.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+  process.once(signal, () => process.exit(1));
+}
 
 // startDemo starts `aldaba demo`. set: policy values such as 'captcha_cost=1';
 // args: further arguments.
@@ -32,7 +38,11 @@ export async function startDemo({ set = ['captcha_cost=0'], args = [] } = {}) {
   );
   // Whatever happens to this process, the program does not outlive it.
   const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
+  const abandon = () => {
+    kill();
+    rmSync(data, { recursive: true, force: true });
+  };
+  process.once('exit', abandon);
   const gone = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
 
   let complaints = '';
@@ -44,7 +54,7 @@ export async function startDemo({ set = ['captcha_cost=0'], args = [] } = {}) {
     const timer = setTimeout(kill, STOP_WITHIN);
     const end = await gone;
     clearTimeout(timer);
-    process.removeListener('exit', kill);
+    process.removeListener('exit', abandon);
     await rm(data, { recursive: true, force: true });
     if (end.code !== 0) {
       throw new Error(`the program ended with ${end.code ?? end.signal} after SIGTERM\n${complaints}`);
