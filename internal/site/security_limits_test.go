@@ -3,6 +3,8 @@ package site
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +20,10 @@ import (
 // verdict walks a number to its verdict with a date and answers of as.
 func (b *browser) verdict(kind credential.ProcedureKind, p, as web.DemoPerson) *answer {
 	b.w.t.Helper()
-	return b.review(kind, p, as).press("Aceptar")
+	page := b.send(http.MethodPost, "/clave/generar-recuperar", url.Values{"necesita": {string(kind)}, "documento": {p.Document},
+		"soy": {"afiliado"}, "numero": {p.Number}}).want(303).follow().want(200)
+	page.press("Continuar", page.proof(as)...).want(303)
+	return b.send(http.MethodPost, journey[1], url.Values{"tramite": {page.procedure()}})
 }
 
 // review walks a number to the review page.
@@ -83,10 +88,14 @@ func TestS10_LimitsTellNothing(t *testing.T) {
 	for _, kind := range []credential.ProcedureKind{credential.Generate, credential.Recover} {
 		t.Run(string(kind), func(t *testing.T) {
 			engines(t, func(t *testing.T, dsn string) {
-				if kind == credential.Generate && strings.HasPrefix(dsn, "postgres") {
-					t.Skip("the same counters as recover's")
+				histories := histories
+				if kind == credential.Generate { // the same counters: some will do
+					if strings.HasPrefix(dsn, "postgres") {
+						return
+					}
+					histories = histories[1:6]
 				}
-				w := newWorld(t, dsn, idle(), func(_ *Config, c *worldConfig) { c.people = 60 })
+				w := newWorld(t, dsn, idle(), people(60))
 				owners := w.owners(kind, len(histories))
 				nobody := w.unknowns("cedula", len(histories))
 				for i, h := range histories {
@@ -106,8 +115,8 @@ func TestS10_LimitsTellNothing(t *testing.T) {
 						}
 						none, known := w.browser().verdict(kind, nobody[i], as), w.browser().verdict(kind, owner, as)
 						masked := kind == credential.Recover
-						if diff := cmp.Diff(none.sight("verdict", masked), known.sight("verdict", masked)); diff != "" {
-							t.Errorf("%s: try %d tells the owner from nobody:\n%s", h.name, n+1, clipText(diff, 2000))
+						if want, got := none.sight("verdict", masked), known.sight("verdict", masked); !reflect.DeepEqual(want, got) {
+							t.Errorf("%s: try %d tells the owner from nobody:\n%s", h.name, n+1, clipText(cmp.Diff(want, got), 2000))
 						}
 						after, err := strconv.Atoi(known.Header().Get("Retry-After"))
 						if (known.Code == 429) != (err == nil && after > 0) {
