@@ -77,7 +77,7 @@ func (a *Attempts) giveBack(at time.Time) {
 		return
 	}
 	a.Times = slices.Delete(a.Times, i, i+1)
-	a.Total--
+	a.Total = max(0, a.Total-1) // a procedure that finished meanwhile has reset it
 }
 
 func (a *Attempts) forget(now time.Time, keep time.Duration) {

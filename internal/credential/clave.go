@@ -106,7 +106,7 @@ func (s *Service) secondPress(ctx context.Context, subject Subject, clave Passwo
 	var account Account
 	err := s.Store.View(ctx, func(tx Tx) (err error) {
 		account, err = tx.Account(subject)
-		return err
+		return ignoreNoRow(err) // what won ended the procedure without a clave
 	})
 	if err != nil {
 		return DeviceID{}, err
