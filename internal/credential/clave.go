@@ -24,7 +24,7 @@ type ClaveForm struct {
 func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveForm) (DeviceID, error) {
 	now := s.now()
 	var p Procedure
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
+	err := s.store.View(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepClave, StepDone)
 		return err
 	})
@@ -50,12 +50,12 @@ func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveFor
 	if p.Step == StepDone {
 		return s.secondPress(ctx, p.Subject, clave)
 	}
-	hash := s.Policy.HashParams().Hash([]byte(clave.Reveal()))
+	hash := s.policy.HashParams().Hash([]byte(clave.Reveal()))
 
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
 	device, won := DeviceID{}, false
-	err = s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	err = s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		won, err = tx.FinishProcedure(c.ID, now)
 		if err != nil || !won {
 			return err
@@ -69,7 +69,7 @@ func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveFor
 	if !won {
 		return s.secondPress(ctx, p.Subject, clave)
 	}
-	s.MailQueued()
+	s.mailQueued()
 	return device, nil
 }
 
@@ -78,10 +78,10 @@ func (s *Service) checkClave(form ClaveForm, p Procedure, person Person) (Passwo
 	if !form.Declared {
 		faults.add(invalid("declared", "needed"))
 	}
-	clave, err := ParsePassword(form.Clave, s.Policy.PasswordMin, s.Policy.PasswordMax)
+	clave, err := ParsePassword(form.Clave, s.policy.PasswordMin, s.policy.PasswordMax)
 	if err == nil {
 		email, _ := ParseEmail(p.Typed.Email)
-		err = CheckPassword(clave, ownData(p.Typed.Number, person, email), s.Common)
+		err = CheckPassword(clave, ownData(p.Typed.Number, person, email), s.common)
 	}
 	refusal, isRefusal := errors.AsType[*Error](err)
 	switch {
@@ -90,7 +90,7 @@ func (s *Service) checkClave(form ClaveForm, p Procedure, person Person) (Passwo
 	case err != nil:
 		return Password{}, err
 	default:
-		repeat, err := ParsePassword(form.Repeat, s.Policy.PasswordMin, s.Policy.PasswordMax)
+		repeat, err := ParsePassword(form.Repeat, s.policy.PasswordMin, s.policy.PasswordMax)
 		if err != nil || !constantTimeEqual(repeat.Reveal(), clave.Reveal()) {
 			faults.add(invalid("repeat", "differs"))
 		}
@@ -104,7 +104,7 @@ func (s *Service) checkClave(form ClaveForm, p Procedure, person Person) (Passwo
 // secondPress answers a «Generar» that came after another one had won.
 func (s *Service) secondPress(ctx context.Context, subject Subject, clave Password) (DeviceID, error) {
 	var account Account
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
+	err := s.store.View(ctx, func(tx Tx) (err error) {
 		account, err = tx.Account(subject)
 		return ignoreNoRow(err) // what won ended the procedure without a clave
 	})
@@ -259,13 +259,13 @@ func (s *Service) rememberDevice(tx Tx, by Actor, subject Subject, now time.Time
 	if device.IsZero() {
 		device = newDeviceID()
 	}
-	return device, tx.AddDevice(subject, s.deviceHash(device), now, now.Add(s.Policy.DeviceLife))
+	return device, tx.AddDevice(subject, s.deviceHash(device), now, now.Add(s.policy.DeviceLife))
 }
 
-func (s *Service) deviceHash(d DeviceID) [32]byte { return s.Keys.tokenHash("device", d[:]) }
+func (s *Service) deviceHash(d DeviceID) [32]byte { return s.keys.tokenHash("device", d[:]) }
 
 // Phrase proposes a clave: words that are easy to type and hard to guess.
-func (s *Service) Phrase() string { return s.Config.Phrase() }
+func (s *Service) Phrase() string { return s.phrase() }
 
 // firstName is how a mail addresses somebody.
 func firstName(p Person) string {

@@ -11,7 +11,7 @@ import (
 // address for good.
 func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed string) error {
 	now := s.now()
-	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepContact, StepContactReview, StepSent)
 		if err != nil {
 			return err
@@ -41,14 +41,14 @@ func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed strin
 	})
 }
 
-func (s *Service) mailboxKey(e Email) [32]byte { return s.Keys.Lookup("mailbox", []byte(e.Mailbox())) }
+func (s *Service) mailboxKey(e Email) [32]byte { return s.keys.Lookup("mailbox", []byte(e.Mailbox())) }
 
 // mailboxHasRoom refuses a mailbox that too many people used this month. It is
 // said openly: whoever reads it has proven who they are.
 func (s *Service) mailboxHasRoom(tx Tx, e Email, subject Subject, now time.Time) error {
 	since := now.Add(-31 * day)
 	n, err := tx.Marks(markMailbox, s.mailboxKey(e), since)
-	if err != nil || n < s.Policy.PeoplePerMailbox {
+	if err != nil || n < s.policy.PeoplePerMailbox {
 		return err
 	}
 	known, err := tx.Marked(markMailbox, s.mailboxKey(e), subject, since)
@@ -67,7 +67,7 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) error {
 	if err != nil {
 		return err
 	}
-	err = s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	err = s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepContactReview)
 		if err != nil {
 			return err
@@ -89,7 +89,7 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) error {
 		p.Typed.Refused = false
 		change := len(on) > 0 && !onRecord(on, to)
 		if change {
-			p.HoldUntil = now.Add(s.Policy.AddressHold)
+			p.HoldUntil = now.Add(s.policy.AddressHold)
 			p.ExpiresAt = p.HoldUntil.Add(mailUnsentLife)
 		}
 		err = s.queueActivation(tx, &p, to, shown, now)
@@ -115,14 +115,14 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) error {
 	if err != nil {
 		return err
 	}
-	s.MailQueued()
+	s.mailQueued()
 	return nil
 }
 
 // personOf reads the record of the person that a claimed procedure is about.
 func (s *Service) personOf(ctx context.Context, c Claim, now time.Time) (Person, bool, error) {
 	var subject Subject
-	err := s.Store.View(ctx, func(tx Tx) error {
+	err := s.store.View(ctx, func(tx Tx) error {
 		p, err := s.held(tx, c, now)
 		subject = p.Subject
 		return err
@@ -146,7 +146,7 @@ func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, 
 	if err != nil {
 		return err
 	}
-	room, _ := mails.room(now, limit{Count: s.Policy.ProvenMails, Window: s.Policy.MailWindow})
+	room, _ := mails.room(now, limit{Count: s.policy.ProvenMails, Window: s.policy.MailWindow})
 	if !room {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, 
 	if err != nil {
 		return err
 	}
-	mails.take(now, s.Policy.MailWindow)
+	mails.take(now, s.policy.MailWindow)
 	err = tx.SaveAttempts(mails)
 	if err != nil {
 		return err
@@ -183,7 +183,7 @@ func (s *Service) facts(p Procedure, by Actor, person Person, now time.Time) Mai
 func (s *Service) notify(tx Tx, p Procedure, kind MailKind, to []Address, facts MailFacts, now time.Time) error {
 	notice := Notice{
 		ID: newID(p.ID.Shard()), Subject: p.Subject, Kind: kind, Procedure: p.ID,
-		CreatedAt: now, ExpiresAt: now.Add(s.Policy.FreezeLinkLife),
+		CreatedAt: now, ExpiresAt: now.Add(s.policy.FreezeLinkLife),
 	}
 	err := tx.PutNotice(notice)
 	if err != nil {

@@ -14,7 +14,7 @@ type ObjectionView struct {
 func (s *Service) LookObjection(ctx context.Context, o Objection) (ObjectionView, error) {
 	now := s.now()
 	var v ObjectionView
-	err := s.Store.View(ctx, func(tx Tx) error {
+	err := s.store.View(ctx, func(tx Tx) error {
 		n, p, err := s.objected(tx, o)
 		if err != nil {
 			return err
@@ -35,7 +35,7 @@ func (s *Service) LookObjection(ctx context.Context, o Objection) (ObjectionView
 // objected finds the notice behind an objection, and its procedure (zero where
 // it is gone).
 func (s *Service) objected(tx Tx, o Objection) (Notice, Procedure, error) {
-	if !s.Keys.objectionHolds(o) {
+	if !s.keys.objectionHolds(o) {
 		return Notice{}, Procedure{}, &Error{Kind: NotFound, Rule: "objection"}
 	}
 	n, err := tx.Notice(o.Notice)
@@ -58,7 +58,7 @@ func (s *Service) objected(tx Tx, o Objection) (Notice, Procedure, error) {
 func (s *Service) Object(ctx context.Context, by Actor, o Objection) (bool, error) {
 	now := s.now()
 	cancelled := false
-	err := s.Store.Update(ctx, o.Notice.Shard(), func(tx Tx) error {
+	err := s.store.Update(ctx, o.Notice.Shard(), func(tx Tx) error {
 		cancelled = false
 		n, p, err := s.objected(tx, o)
 		if err != nil {

@@ -33,7 +33,7 @@ const (
 func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 	now := s.now()
 	var out []Outgoing
-	err := s.Store.Update(ctx, 0, func(tx Tx) error {
+	err := s.store.Update(ctx, 0, func(tx Tx) error {
 		out = nil
 		mails, err := tx.ClaimMails(now, now.Add(mailLease), n)
 		if err != nil {
@@ -51,12 +51,12 @@ func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 				}
 				continue
 			}
-			o := Outgoing{Mail: m, Life: s.Policy.LinkLife}
+			o := Outgoing{Mail: m, Life: s.policy.LinkLife}
 			if m.Kind == MailActivation {
-				o.Link, o.Code = s.Keys.link(m.Procedure, m.Generation), s.Keys.code(m.Procedure, m.Generation)
+				o.Link, o.Code = s.keys.link(m.Procedure, m.Generation), s.keys.code(m.Procedure, m.Generation)
 			}
 			if !m.Notice.IsZero() {
-				o.Objection = s.Keys.objection(m.Notice)
+				o.Objection = s.keys.objection(m.Notice)
 			}
 			out = append(out, o)
 		}
@@ -85,10 +85,10 @@ func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
 		return false, nil
 	}
 	if !p.Attempted.IsZero() {
-		return now.Before(p.validUntil(s.Policy)), nil
+		return now.Before(p.validUntil(s.policy)), nil
 	}
 	p.Attempted = now
-	if end := now.Add(s.Policy.LinkCap); end.Before(p.ExpiresAt) {
+	if end := now.Add(s.policy.LinkCap); end.Before(p.ExpiresAt) {
 		p.ExpiresAt = end
 	}
 	return true, tx.SaveProcedure(p)
@@ -98,7 +98,7 @@ func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
 // counted from here.
 func (s *Service) MailAccepted(ctx context.Context, m Outgoing) error {
 	now := s.now()
-	return s.Store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
+	return s.store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
 		err := tx.FinishMail(m.ID, MailSent, now)
 		if err != nil || m.Kind != MailActivation {
 			return err
@@ -119,7 +119,7 @@ func (s *Service) MailAccepted(ctx context.Context, m Outgoing) error {
 // growing waits until the mail is of no more use.
 func (s *Service) MailRefused(ctx context.Context, m Outgoing, forGood bool) error {
 	now := s.now()
-	return s.Store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
+	return s.store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
 		wait := min(time.Second<<min(m.Tries, 10), slowestRetry)
 		end := m.QueuedAt.Add(noticeLife)
 		if m.Kind == MailActivation {
@@ -127,7 +127,7 @@ func (s *Service) MailRefused(ctx context.Context, m Outgoing, forGood bool) err
 			if err != nil {
 				return ignoreNoRow(err)
 			}
-			end = p.validUntil(s.Policy)
+			end = p.validUntil(s.policy)
 			if forGood && p.Generation == m.Generation && p.Step == StepSent {
 				p.Typed.Refused = true
 				err = tx.SaveProcedure(p)
@@ -145,7 +145,7 @@ func (s *Service) MailRefused(ctx context.Context, m Outgoing, forGood bool) err
 
 // MailQueue counts the mails that wait and says since when the oldest does.
 func (s *Service) MailQueue(ctx context.Context) (waiting int, oldest time.Time, err error) {
-	err = s.Store.View(ctx, func(tx Tx) error {
+	err = s.store.View(ctx, func(tx Tx) error {
 		waiting, oldest, err = tx.MailQueue()
 		return err
 	})
@@ -171,7 +171,7 @@ func (s *Service) Sweep(ctx context.Context) (int64, error) {
 	var all int64
 	for {
 		var n int64
-		err := s.Store.Update(ctx, 0, func(tx Tx) (err error) {
+		err := s.store.Update(ctx, 0, func(tx Tx) (err error) {
 			n, err = tx.Sweep(r)
 			return err
 		})
@@ -186,7 +186,7 @@ func (s *Service) Sweep(ctx context.Context) (int64, error) {
 // outside the database.
 func (s *Service) SignHeads(ctx context.Context) (AuditHeads, error) {
 	heads := AuditHeads{At: s.now()}
-	err := s.Store.View(ctx, func(tx Tx) error {
+	err := s.store.View(ctx, func(tx Tx) error {
 		for shard := range uint8(AuditShards) {
 			seq, last, err := tx.AuditLast(shard)
 			if err != nil {
@@ -199,5 +199,5 @@ func (s *Service) SignHeads(ctx context.Context) (AuditHeads, error) {
 	if err != nil {
 		return AuditHeads{}, err
 	}
-	return s.Keys.sign(heads), nil
+	return s.keys.sign(heads), nil
 }

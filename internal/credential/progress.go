@@ -62,7 +62,7 @@ const (
 func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
 	now := s.now()
 	var v Progress
-	err := s.Store.View(ctx, func(tx Tx) error {
+	err := s.store.View(ctx, func(tx Tx) error {
 		p, err := s.held(tx, c, now)
 		if err != nil {
 			return err
@@ -89,7 +89,7 @@ func (s *Service) progress(p Procedure, now time.Time) Progress {
 		Reference: p.Reference, Now: now, ExpiresAt: p.ExpiresAt,
 		Day: p.Typed.Day, Month: p.Typed.Month, Record: p.Typed.Record,
 		Asked: p.Typed.Asked, Answers: map[PersonalQuestionID]string{},
-		TriesLeft: s.Policy.Attempts - p.Failed, Failed: p.Failed,
+		TriesLeft: s.policy.Attempts - p.Failed, Failed: p.Failed,
 		Fixed: p.Typed.Fixed,
 	}
 	for id, answer := range p.Typed.Answers {
@@ -111,9 +111,9 @@ func (s *Service) progress(p Procedure, now time.Time) Progress {
 		}
 	}
 	v.Mail = MailProgress{
-		HoldUntil: p.HoldUntil, ValidUntil: p.validUntil(s.Policy), Accepted: !p.Accepted.IsZero(),
-		ResendsLeft: max(0, s.Policy.Resends+1-int(p.Generation)),
-		TriesLeft:   max(0, s.Policy.CodeTries-p.CodeTries),
+		HoldUntil: p.HoldUntil, ValidUntil: p.validUntil(s.policy), Accepted: !p.Accepted.IsZero(),
+		ResendsLeft: max(0, s.policy.Resends+1-int(p.Generation)),
+		TriesLeft:   max(0, s.policy.CodeTries-p.CodeTries),
 	}
 	v.Mail.State = mailState(p, v.Mail.ValidUntil, now)
 	return v

@@ -21,7 +21,7 @@ const maxAnswer = 100
 // leads to the review. Refusals are [Errors], one for each field.
 func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) error {
 	now := s.now()
-	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepProve, StepProveReview)
 		if err != nil {
 			return err
@@ -75,10 +75,10 @@ func checkBirthday(d, m int) *Error {
 // triesSpent refuses a procedure that has lost all its verdicts, before any
 // work: one captcha pays for so many and no more.
 func (s *Service) triesSpent(p Procedure) error {
-	if p.Failed < s.Policy.Attempts {
+	if p.Failed < s.policy.Attempts {
 		return nil
 	}
-	return &Error{Kind: TooMany, Rule: "attempts", RetryAfter: s.Policy.AttemptWindow}
+	return &Error{Kind: TooMany, Rule: "attempts", RetryAfter: s.policy.AttemptWindow}
 }
 
 // JudgeProof is «Aceptar» on the review: the verdict. A charge commits before
@@ -89,7 +89,7 @@ func (s *Service) triesSpent(p Procedure) error {
 func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) error {
 	now := s.now()
 	var p Procedure
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
+	err := s.store.View(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepProveReview)
 		return err
 	})
@@ -132,14 +132,14 @@ type proofCharge struct {
 }
 
 func (s *Service) ownerLimit() limit {
-	return limit{Count: s.Policy.Attempts, Window: s.Policy.AttemptWindow, Total: s.Policy.AttemptsTotal}
+	return limit{Count: s.policy.Attempts, Window: s.policy.AttemptWindow, Total: s.policy.AttemptsTotal}
 }
 
 // strangersRoom holds the number's failures against the window and against the
 // total, which for strangers is a longer window.
 func (s *Service) strangersRoom(a Attempts, now time.Time) (bool, time.Time) {
-	ok, again := a.room(now, limit{Count: s.Policy.Attempts, Window: s.Policy.AttemptWindow})
-	all, allAgain := a.room(now, limit{Count: s.Policy.AttemptsTotal, Window: strangersMemory * s.Policy.AttemptWindow})
+	ok, again := a.room(now, limit{Count: s.policy.Attempts, Window: s.policy.AttemptWindow})
+	all, allAgain := a.room(now, limit{Count: s.policy.AttemptsTotal, Window: strangersMemory * s.policy.AttemptWindow})
 	if allAgain.After(again) {
 		again = allAgain
 	}
@@ -152,7 +152,7 @@ func (s *Service) strangersRoom(a Attempts, now time.Time) (bool, time.Time) {
 // written whatever was right.
 func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Person, found bool, now time.Time) (proofCharge, error) {
 	var charge proofCharge
-	err := s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	err := s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepProveReview)
 		if err != nil {
 			return err
@@ -180,10 +180,10 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		charge.dateRight = found && int(person.Birth.Month) == p.Typed.Month && person.Birth.Day == p.Typed.Day
 		room, _ := owner.room(now, s.ownerLimit())
 		if charge.owner = room && charge.dateRight; charge.owner {
-			owner.take(now, s.Policy.AttemptWindow)
+			owner.take(now, s.policy.AttemptWindow)
 		}
 		if charge.shown, charge.again = s.strangersRoom(strangers, now); charge.shown {
-			strangers.take(now, strangersMemory*s.Policy.AttemptWindow)
+			strangers.take(now, strangersMemory*s.policy.AttemptWindow)
 		}
 		for _, a := range []Attempts{owner, strangers} {
 			err = tx.SaveAttempts(a)
@@ -232,7 +232,7 @@ func (c proofCharge) compare(s *Service, person Person, found bool) bool {
 // writeVerdict writes what the comparison said.
 func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge proofCharge, holds bool, now time.Time) error {
 	var verdict error
-	err := s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	err := s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		verdict = nil
 		p := charge.procedure
 		if !holds {

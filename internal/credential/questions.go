@@ -17,7 +17,7 @@ func ownData(n Number, p Person, email Email) OwnData {
 func (s *Service) SetQuestions(ctx context.Context, by Actor, c Claim, typed map[PersonalQuestionID]string) error {
 	now := s.now()
 	var p Procedure
-	err := s.Store.View(ctx, func(tx Tx) (err error) {
+	err := s.store.View(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepQuestions, StepContact, StepContactReview)
 		if err == nil && p.Kind != Generate {
 			err = errStep
@@ -37,7 +37,7 @@ func (s *Service) SetQuestions(ctx context.Context, by Actor, c Claim, typed map
 	if err != nil {
 		return err
 	}
-	err = CheckAnswers(answers, s.Policy.BankAnswers, ownData(p.Typed.Number, person, Email{}))
+	err = CheckAnswers(answers, s.policy.BankAnswers, ownData(p.Typed.Number, person, Email{}))
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (s *Service) SetQuestions(ctx context.Context, by Actor, c Claim, typed map
 	if err != nil {
 		return err
 	}
-	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepQuestions, StepContact, StepContactReview)
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (s *Service) hashAnswers(ctx context.Context, kept []PersonalAnswer) (Answe
 		return AnswerSet{}, err
 	}
 	defer leave()
-	return HashAnswers(s.Policy.HashParams(), kept), nil
+	return HashAnswers(s.policy.HashParams(), kept), nil
 }
 
 // HashAnswers makes the stored form of the three answers of an account.
@@ -80,14 +80,14 @@ func HashAnswers(params HashParams, kept []PersonalAnswer) AnswerSet {
 // AskedFirst gives the questions that a recover of this number asks when all of
 // them were answered: the bank page lists them first.
 func (s *Service) AskedFirst(n Number) []PersonalQuestionID {
-	return s.bankOrder(s.Keys.Subject(n))[:askedAtRecovery]
+	return s.bankOrder(s.keys.Subject(n))[:askedAtRecovery]
 }
 
 // Extend renews the time of a procedure that has not reached its mail (WCAG
 // 2.2.1), at most ten times.
 func (s *Service) Extend(ctx context.Context, by Actor, c Claim) error {
 	now := s.now()
-	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepProve, StepProveReview, StepQuestions, StepContact, StepContactReview)
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ func (s *Service) Extend(ctx context.Context, by Actor, c Claim) error {
 			return &Error{Kind: TooMany, Rule: "extensions", RetryAfter: p.ExpiresAt.Sub(now)}
 		}
 		p.Extensions++
-		p.ExpiresAt = now.Add(s.Policy.ProcedureLife)
+		p.ExpiresAt = now.Add(s.policy.ProcedureLife)
 		return saved(tx, p, by, ActExtended, now, nil)
 	})
 }
@@ -106,7 +106,7 @@ func (s *Service) Extend(ctx context.Context, by Actor, c Claim) error {
 // link still works, and asks day and month again.
 func (s *Service) Abandon(ctx context.Context, by Actor, c Claim) error {
 	now := s.now()
-	return s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.held(tx, c, now)
 		if err != nil {
 			return err

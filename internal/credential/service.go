@@ -22,9 +22,16 @@ type Config struct {
 
 // Service is the use cases. It is safe for concurrent use.
 type Service struct {
-	Config
-	gate    *Gate
-	captcha *Captcha
+	store      Store
+	registry   Registry
+	keys       *KeyRing
+	policy     Policy
+	common     Blocklist
+	phrase     func() string
+	clock      func() time.Time
+	mailQueued func()
+	gate       *Gate
+	captcha    *Captcha // nil where the policy leaves it out
 	// ghost is the hash that numbers without answers are compared with: of the
 	// same cost, matched by nothing.
 	ghost string
@@ -47,9 +54,10 @@ func New(c Config) (*Service, error) {
 		c.MailQueued = func() {}
 	}
 	s := &Service{
-		Config: c,
-		gate:   NewGate(c.Policy.GateRunning, c.Policy.GateQueue, c.Policy.GateWait),
-		ghost:  c.Policy.HashParams().Dummy(),
+		store: c.Store, registry: c.Registry, keys: c.Keys, policy: c.Policy,
+		common: c.Common, phrase: c.Phrase, clock: c.Now, mailQueued: c.MailQueued,
+		gate:  NewGate(c.Policy.GateRunning, c.Policy.GateQueue, c.Policy.GateWait),
+		ghost: c.Policy.HashParams().Dummy(),
 	}
 	if c.Policy.CaptchaCost > 0 {
 		s.captcha = NewCaptcha(c.Keys.CaptchaKey(), c.Policy.CaptchaCost, c.Policy.CaptchaLife)
@@ -57,8 +65,11 @@ func New(c Config) (*Service, error) {
 	return s, nil
 }
 
+// Policy gives the numbers and choices by which the procedures run.
+func (s *Service) Policy() Policy { return s.policy }
+
 // now reads the clock, at the precision at which times are stored.
-func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
 
 // held finds the procedure that a browser claims. A procedure that is over is a
 // refusal of kind Expired that says how; one that another browser holds by now
@@ -86,7 +97,7 @@ func (s *Service) held(tx Tx, c Claim, now time.Time) (Procedure, error) {
 }
 
 func (s *Service) claimHash(c Claim) [32]byte {
-	return s.Keys.tokenHash("browser", c.secret[:])
+	return s.keys.tokenHash("browser", c.secret[:])
 }
 
 // errStep refuses a step that the procedure has not earned, or has left behind.
@@ -129,7 +140,7 @@ func audited(tx Tx, p Procedure, by Actor, act Act, now time.Time, details map[s
 }
 
 // networkKey is the keyed hash of the applicant's network.
-func (s *Service) networkKey(by Actor) [32]byte { return s.Keys.Lookup("network", []byte(by.Network)) }
+func (s *Service) networkKey(by Actor) [32]byte { return s.keys.Lookup("network", []byte(by.Network)) }
 
 // afterCharge is the context of what must be written once a charge stands: it
 // outlives a client that has gone, and has an end of its own.
@@ -140,7 +151,7 @@ func afterCharge(ctx context.Context) (context.Context, context.CancelFunc) {
 // person asks the institution's record. A record that does not answer is
 // "try later": nothing was spent, no path opens (S19).
 func (s *Service) person(ctx context.Context, subject Subject) (Person, bool, error) {
-	p, found, err := s.Registry.Person(ctx, subject)
+	p, found, err := s.registry.Person(ctx, subject)
 	if err != nil {
 		return Person{}, false, &Error{Kind: Unavailable, Rule: "registry", RetryAfter: time.Minute, Err: err}
 	}

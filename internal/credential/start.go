@@ -34,8 +34,8 @@ func (s *Service) Challenge(ctx context.Context, by Actor) (challenge CaptchaCha
 	}
 	now := s.now()
 	factor := 1
-	err = s.Store.View(ctx, func(tx Tx) error {
-		since := now.Add(-s.Policy.AttemptWindow)
+	err = s.store.View(ctx, func(tx Tx) error {
+		since := now.Add(-s.policy.AttemptWindow)
 		failures := 0
 		for _, scope := range []string{markNetwork, markCaptcha} {
 			n, err := tx.Marks(scope, s.networkKey(by), since)
@@ -77,7 +77,7 @@ func (s *Service) checkCaptcha(ctx context.Context, by Actor, solution string, n
 		return id, expires, err
 	}
 	fresh := newID(0) // each failure counts as a distinct one
-	markErr := s.Store.Update(ctx, fresh.Shard(), func(tx Tx) error {
+	markErr := s.store.Update(ctx, fresh.Shard(), func(tx Tx) error {
 		return tx.Mark(markCaptcha, s.networkKey(by), Subject(fresh), now)
 	})
 	return id, expires, errors.Join(err, markErr)
@@ -93,24 +93,24 @@ func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (Claim, e
 	if err != nil {
 		return Claim{}, err
 	}
-	subject := s.Keys.Subject(form.Number)
+	subject := s.keys.Subject(form.Number)
 	claim := newClaim(newID(subject.Shard()))
 	p := Procedure{
 		ID:        claim.ID,
 		Subject:   subject,
 		Kind:      form.Kind,
 		Step:      StepProve,
-		Policy:    s.Policy.Name,
+		Policy:    s.policy.Name,
 		Browser:   s.claimHash(claim),
 		Reference: newReference(),
 		CreatedAt: now,
-		ExpiresAt: now.Add(s.Policy.ProcedureLife),
+		ExpiresAt: now.Add(s.policy.ProcedureLife),
 		Typed:     Typed{Document: form.Number.Document(), Number: form.Number},
 	}
 	if form.Kind == Generate {
 		p.Typed.Audience = QuestionsAudience(form.Number.Document(), form.Audience)
 	}
-	err = s.Store.Update(ctx, subject.Shard(), func(tx Tx) error {
+	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		err := s.networkHasRoom(tx, by, subject, now)
 		if err != nil {
 			return err
@@ -145,19 +145,19 @@ func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (Claim, e
 // networkHasRoom refuses a network from which too many distinct numbers failed;
 // a number that already failed from there is not a new one.
 func (s *Service) networkHasRoom(tx Tx, by Actor, subject Subject, now time.Time) error {
-	if s.Policy.NumbersPerNetwork == 0 {
+	if s.policy.NumbersPerNetwork == 0 {
 		return nil
 	}
-	since := now.Add(-s.Policy.AttemptWindow)
+	since := now.Add(-s.policy.AttemptWindow)
 	n, err := tx.Marks(markNetwork, s.networkKey(by), since)
-	if err != nil || n < s.Policy.NumbersPerNetwork {
+	if err != nil || n < s.policy.NumbersPerNetwork {
 		return err
 	}
 	known, err := tx.Marked(markNetwork, s.networkKey(by), subject, since)
 	if err != nil || known {
 		return err
 	}
-	return &Error{Kind: TooMany, Rule: "network", RetryAfter: s.Policy.AttemptWindow}
+	return &Error{Kind: TooMany, Rule: "network", RetryAfter: s.policy.AttemptWindow}
 }
 
 // bankOrder is the bank of ten in the order that a keyed hash of the number
@@ -166,7 +166,7 @@ func (s *Service) networkHasRoom(tx Tx, by Actor, subject Subject, now time.Time
 func (s *Service) bankOrder(subject Subject) []PersonalQuestionID {
 	bank := PersonalQuestions()
 	rank := func(id PersonalQuestionID) []byte {
-		sum := s.Keys.Lookup("bank order", append(subject[:], id...))
+		sum := s.keys.Lookup("bank order", append(subject[:], id...))
 		return sum[:]
 	}
 	slices.SortFunc(bank, func(a, b PersonalQuestionID) int { return bytes.Compare(rank(a), rank(b)) })

@@ -14,7 +14,7 @@ func (s *Service) Resend(ctx context.Context, by Actor, c Claim) error {
 	if err != nil {
 		return err
 	}
-	err = s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	err = s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepSent)
 		if err != nil {
 			return err
@@ -22,7 +22,7 @@ func (s *Service) Resend(ctx context.Context, by Actor, c Claim) error {
 		if p.HoldUntil.After(now) || (p.Attempted.IsZero() && p.Generation > 0) {
 			return nil
 		}
-		if int(p.Generation) > s.Policy.Resends {
+		if int(p.Generation) > s.policy.Resends {
 			return &Error{Kind: TooMany, Rule: "resends", RetryAfter: p.ExpiresAt.Sub(now)}
 		}
 		to, err := ParseEmail(p.Typed.Email)
@@ -38,7 +38,7 @@ func (s *Service) Resend(ctx context.Context, by Actor, c Claim) error {
 	if err != nil {
 		return err
 	}
-	s.MailQueued()
+	s.mailQueued()
 	return nil
 }
 
@@ -56,7 +56,7 @@ func (s *Service) EnterCode(ctx context.Context, by Actor, c Claim, typed string
 		return invalid("code", "shape")
 	}
 	var p Procedure
-	err := s.Store.Update(ctx, c.ID.Shard(), func(tx Tx) (err error) {
+	err := s.store.Update(ctx, c.ID.Shard(), func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepSent)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func (s *Service) EnterCode(ctx context.Context, by Actor, c Claim, typed string
 	if err != nil {
 		return err
 	}
-	right := s.Keys.codeHolds(digits, p.ID, p.Generation)
+	right := s.keys.codeHolds(digits, p.ID, p.Generation)
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
 	return s.afterCode(ctx, by, p, right, ActCodeHeld, nil, now)
@@ -78,7 +78,7 @@ func (s *Service) EnterCode(ctx context.Context, by Actor, c Claim, typed string
 
 // mailAlive refuses when the current mail's link and code do not hold at now.
 func (s *Service) mailAlive(p Procedure, now time.Time) error {
-	until := p.validUntil(s.Policy)
+	until := p.validUntil(s.policy)
 	if until.IsZero() || !now.Before(until) {
 		return &Error{Kind: Expired, Field: "code", Rule: "mail_expired"}
 	}
@@ -88,7 +88,7 @@ func (s *Service) mailAlive(p Procedure, now time.Time) error {
 // chargeCode takes one try at a secret of the mail: of the procedure's, over all
 // its mails, and of the number's day.
 func (s *Service) chargeCode(tx Tx, p *Procedure, now time.Time) error {
-	if p.CodeTries >= s.Policy.CodeTries {
+	if p.CodeTries >= s.policy.CodeTries {
 		return &Error{Kind: TooMany, Field: "code", Rule: "code_tries", RetryAfter: p.ExpiresAt.Sub(now)}
 	}
 	today, err := tx.Attempts(p.Subject, BudgetCode)
@@ -114,7 +114,7 @@ func (s *Service) chargeCode(tx Tx, p *Procedure, now time.Time) error {
 // another browser.
 func (s *Service) afterCode(ctx context.Context, by Actor, p Procedure, right bool, act Act, fresh *Claim, now time.Time) error {
 	var refusal error
-	err := s.Store.Update(ctx, p.ID.Shard(), func(tx Tx) error {
+	err := s.store.Update(ctx, p.ID.Shard(), func(tx Tx) error {
 		refusal = nil
 		if !right {
 			refusal = &Error{Kind: Denied, Field: "code", Rule: "code"}
@@ -125,7 +125,7 @@ func (s *Service) afterCode(ctx context.Context, by Actor, p Procedure, right bo
 		}
 		p := p
 		p.Step = StepClave
-		if life := now.Add(s.Policy.ProcedureLife); life.Before(p.ExpiresAt) {
+		if life := now.Add(s.policy.ProcedureLife); life.Before(p.ExpiresAt) {
 			p.ExpiresAt = life
 		}
 		if fresh != nil {
@@ -179,12 +179,12 @@ type LinkView struct {
 func (s *Service) LookLink(ctx context.Context, l Link, c *Claim) (LinkView, error) {
 	now := s.now()
 	var v LinkView
-	err := s.Store.View(ctx, func(tx Tx) error {
+	err := s.store.View(ctx, func(tx Tx) error {
 		p, err := s.behind(tx, l, now)
 		if err != nil {
 			return err
 		}
-		v = LinkView{ID: p.ID, SameOne: s.holds(p, c), Reference: p.Reference, Until: p.validUntil(s.Policy)}
+		v = LinkView{ID: p.ID, SameOne: s.holds(p, c), Reference: p.Reference, Until: p.validUntil(s.policy)}
 		return nil
 	})
 	return v, err
@@ -196,7 +196,7 @@ func (s *Service) holds(p Procedure, c *Claim) bool {
 
 // behind finds the live procedure behind a link.
 func (s *Service) behind(tx Tx, l Link, now time.Time) (Procedure, error) {
-	if !s.Keys.linkHolds(l) {
+	if !s.keys.linkHolds(l) {
 		return Procedure{}, &Error{Kind: NotFound, Rule: "link"}
 	}
 	p, err := tx.Procedure(l.ID)
@@ -230,7 +230,7 @@ func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, 
 	now := s.now()
 	var p Procedure
 	same := false
-	err := s.Store.Update(ctx, l.ID.Shard(), func(tx Tx) (err error) {
+	err := s.store.Update(ctx, l.ID.Shard(), func(tx Tx) (err error) {
 		p, err = s.behind(tx, l, now)
 		if err != nil {
 			return err
@@ -241,7 +241,7 @@ func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, 
 				return nil
 			}
 			p.Step = StepClave
-			if life := now.Add(s.Policy.ProcedureLife); life.Before(p.ExpiresAt) {
+			if life := now.Add(s.policy.ProcedureLife); life.Before(p.ExpiresAt) {
 				p.ExpiresAt = life
 			}
 			return saved(tx, p, by, ActLinkOpened, now, nil)

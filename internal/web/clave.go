@@ -33,7 +33,7 @@ func (s *Server) clavePage(w http.ResponseWriter, r *http.Request, status int, v
 	view := claveView{
 		base: s.within(r, v, s.Words.Text("clave.title")), Problems: p,
 		Declared: r.PostForm.Get("declaro") != "",
-		Min:      s.Service.Policy.PasswordMin, Max: s.Service.Policy.PasswordMax,
+		Min:      s.Service.Policy().PasswordMin, Max: s.Service.Policy().PasswordMax,
 		Reference: v.Reference, PhraseURL: pathClave + "/frase", EndsAt: s.Words.Clock(v.ExpiresAt),
 	}
 	view.Problem = len(p) > 0
@@ -54,7 +54,7 @@ func (s *Server) setClave(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err == nil {
 		if !device.IsZero() {
-			s.setCookie(w, cookieDevice, device.Token(), s.Service.Policy.DeviceLife)
+			s.setCookie(w, cookieDevice, device.Token(), s.Service.Policy().DeviceLife)
 		}
 		redirect(w, pathDone)
 		return nil

@@ -76,7 +76,7 @@ func (s *Server) explained(err error) (list problems, first *credential.Error, o
 		default:
 			return nil, nil, false
 		}
-		list = append(list, problem{Field: inputOf(refusal.Field), Text: sentence(s.Words, refusal, s.Service.Policy)})
+		list = append(list, problem{Field: inputOf(refusal.Field), Text: sentence(s.Words, refusal, s.Service.Policy())})
 	}
 	return list, refusals[0], true
 }

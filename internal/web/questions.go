@@ -27,7 +27,7 @@ func (s *Server) showQuestions(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) questionsPage(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
 	v.Step = credential.StepQuestions
-	view := questionsView{base: s.within(r, v, s.Words.Text("questions.title")), Problems: p, Least: s.Service.Policy.BankAnswers}
+	view := questionsView{base: s.within(r, v, s.Words.Text("questions.title")), Problems: p, Least: s.Service.Policy().BankAnswers}
 	view.Problem = len(p) > 0
 	for _, id := range v.Bank {
 		one := s.personalQuestion(id, p)
