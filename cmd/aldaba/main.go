@@ -2,9 +2,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -204,7 +202,7 @@ func (c *auditVerify) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	kept, err := keptHeads(filepath.Join(c.Data, "audit-heads.jsonl"))
+	kept, err := site.KeptHeads(filepath.Join(c.Data, "audit-heads.jsonl"))
 	if err != nil {
 		return err
 	}
@@ -218,30 +216,6 @@ func (c *auditVerify) Run(ctx context.Context, t terminal) error {
 	}
 	_, err = fmt.Fprintf(t.out, "audit: %d rows in %d chains hold; %d signed heads agree\n", rows, credential.AuditShards, len(kept))
 	return err
-}
-
-// keptHeads reads the signed heads that the program kept outside the database.
-func keptHeads(path string) ([]credential.AuditHeads, error) {
-	file, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }() // read only
-	var kept []credential.AuditHeads
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for n := 1; lines.Scan(); n++ {
-		var heads credential.AuditHeads
-		err = json.Unmarshal(lines.Bytes(), &heads)
-		if err != nil {
-			return nil, fmt.Errorf("%s, line %d: not a line of signed heads", path, n)
-		}
-		kept = append(kept, heads)
-	}
-	return kept, lines.Err()
 }
 
 func (versionCommand) Run(t terminal) error {

@@ -15,12 +15,13 @@ import (
 )
 
 // The numbers of the captcha. Their product is the toll: on average
-// captchaTries/2 keys of captchaIterations rounds, which took half a second in
-// a desktop's browser and about a second in a phone's.
+// captchaTries/2 keys of captchaIterations rounds, about half a second in a
+// desktop's browser and a second in a phone's. Few rounds and many tries rather
+// than the other way round: to make a challenge costs us one key.
 const (
 	captchaAlgorithm  = "PBKDF2/SHA-256"
-	captchaIterations = 5000
-	captchaTries      = 1000
+	captchaIterations = 1000
+	captchaTries      = 3000
 	captchaKeyBytes   = 32
 	captchaPrefix     = 16 // bytes of the wanted key that the browser is shown
 

@@ -187,8 +187,8 @@ func TestCaptchaOfAnotherKey(t *testing.T) {
 // The work is uniform below base × cost × factor, with both held in bounds.
 func TestCaptchaDifficulty(t *testing.T) {
 	tests := []struct{ cost, factor, want int }{
-		{1, 1, 1000}, {0, 0, 1000}, {-5, -5, 1000}, {1, 4, 4000}, {1, 99, 4000}, {2, 2, 4000},
-		{1 << 40, 4, 4000 * maxCaptchaCost},
+		{1, 1, captchaTries}, {0, 0, captchaTries}, {-5, -5, captchaTries}, {1, 4, 4 * captchaTries},
+		{1, 99, 4 * captchaTries}, {2, 2, 4 * captchaTries}, {1 << 40, 4, 4 * captchaTries * maxCaptchaCost},
 	}
 	for _, test := range tests {
 		c := NewCaptcha(captchaTestKey, test.cost, time.Minute)

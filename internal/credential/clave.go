@@ -31,6 +31,9 @@ func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveFor
 	if err != nil {
 		return DeviceID{}, err
 	}
+	if p.Step == StepDone && now.Sub(p.EndedAt) > secondPressTime {
+		return DeviceID{}, &Error{Kind: Expired, Rule: string(Finished)}
+	}
 	person, found, err := s.person(ctx, p.Subject)
 	if err != nil {
 		return DeviceID{}, err
@@ -101,6 +104,11 @@ func (s *Service) checkClave(form ClaveForm, p Procedure, person Person) (Passwo
 	return clave, nil
 }
 
+// secondPressTime is how long after a success a second press of «Generar» is
+// answered by whether it brought the same clave: a double click over a slow
+// line, and no time to try other claves.
+const secondPressTime = time.Minute
+
 // secondPress answers a «Generar» that came after another one had won.
 func (s *Service) secondPress(ctx context.Context, subject Subject, clave Password) (DeviceID, error) {
 	var account Account
@@ -124,7 +132,7 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if err != nil {
 		return DeviceID{}, err
 	}
-	err = tx.EndOthers(p.Subject, p.ID, now)
+	err = tx.EndProven(p.Subject, p.ID, Replaced, false, now)
 	if err != nil {
 		return DeviceID{}, err
 	}
@@ -177,6 +185,10 @@ func (s *Service) confirmAddress(tx Tx, p Procedure, before []Address, now time.
 	confirmedBefore := false
 	told := []Address{}
 	for _, a := range before {
+		if a.Provenance.Origin == OriginInPerson {
+			told = append(told, a) // changes only at a counter
+			continue
+		}
 		if a.Email.Key() == email.Key() {
 			confirmed.ID = a.ID
 			if a.Provenance.Origin == OriginConfirmed {

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -36,6 +35,9 @@ func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed strin
 			}
 		}
 		p.Typed.Email, p.Typed.Fixed = email.Reveal(), isFixed
+		if p.Step == StepContactReview {
+			return tx.SaveProcedure(p) // typed again: no second row in the audit
+		}
 		p.Step = StepContactReview
 		return saved(tx, p, by, ActContactTyped, now, nil)
 	})
@@ -47,7 +49,7 @@ func (s *Service) mailboxKey(e Email) [32]byte { return s.keys.Lookup("mailbox",
 // said openly: whoever reads it has proven who they are.
 func (s *Service) mailboxHasRoom(tx Tx, e Email, subject Subject, now time.Time) error {
 	since := now.Add(-31 * day)
-	n, err := tx.Marks(markMailbox, s.mailboxKey(e), since)
+	n, err := tx.Marks(markMailbox, s.mailboxKey(e), since, s.policy.PeoplePerMailbox)
 	if err != nil || n < s.policy.PeoplePerMailbox {
 		return err
 	}
@@ -75,11 +77,11 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) error {
 		if !found {
 			return errStep
 		}
-		to, err := ParseEmail(p.Typed.Email)
+		on, err := tx.Addresses(p.Subject)
 		if err != nil {
 			return err
 		}
-		on, err := tx.Addresses(p.Subject)
+		to, change, err := s.destination(tx, &p, on, now)
 		if err != nil {
 			return err
 		}
@@ -87,16 +89,15 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) error {
 		p.ExpiresAt = now.Add(mailUnsentLife)
 		p.HoldUntil = time.Time{}
 		p.Typed.Refused = false
-		change := len(on) > 0 && !onRecord(on, to)
 		if change {
 			p.HoldUntil = now.Add(s.policy.AddressHold)
 			p.ExpiresAt = p.HoldUntil.Add(mailUnsentLife)
 		}
-		err = s.queueActivation(tx, &p, to, shown, now)
+		queued, err := s.queueActivation(tx, &p, to, shown, now)
 		if err != nil {
 			return err
 		}
-		if change {
+		if change && queued {
 			facts := s.facts(p, by, shown, now)
 			facts.NewMask, facts.HoldUntil = to.Mask(), p.HoldUntil
 			err = s.notify(tx, p, MailAddressChange, on, facts, now)
@@ -133,39 +134,72 @@ func (s *Service) personOf(ctx context.Context, c Claim, now time.Time) (Person,
 	return s.person(ctx, subject)
 }
 
-// onRecord reports whether an address is among those on record.
-func onRecord(on []Address, e Email) bool {
-	return slices.ContainsFunc(on, func(a Address) bool { return a.Email.Key() == e.Key() })
+// destination decides where the activation goes, once more at «Aceptar», because
+// the record may have changed since the address was typed: to the one verified
+// in person where there is one; else to the typed one, in the spelling of the
+// record where it stands there; else it is a change. One change waits at a time,
+// and none is taken while an earlier one is disputed by «No fui yo».
+func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) (to Email, change bool, err error) {
+	if fixed, ok := fixedAddress(on); ok {
+		p.Typed.Email, p.Typed.Fixed = fixed.Email.Reveal(), true
+		return fixed.Email, false, nil
+	}
+	to, err = ParseEmail(p.Typed.Email)
+	if err != nil {
+		return Email{}, false, err
+	}
+	err = s.mailboxHasRoom(tx, to, p.Subject, now)
+	if err != nil {
+		return Email{}, false, err
+	}
+	for _, a := range on {
+		if a.Email.Key() == to.Key() {
+			p.Typed.Email = a.Email.Reveal()
+			return a.Email, false, nil
+		}
+	}
+	if len(on) == 0 {
+		return to, false, nil
+	}
+	disputed, err := tx.Disputed(p.Subject, MailAddressChange, now)
+	if err != nil {
+		return Email{}, false, err
+	}
+	if disputed {
+		return Email{}, false, invalid("email", "disputed")
+	}
+	return to, true, tx.EndProven(p.Subject, p.ID, Replaced, true, now)
 }
 
 // queueActivation gives the procedure a new generation of its mail and queues
 // it. The cap over all procedures of a number is silent: beyond it nothing is
-// queued, the living link goes on living, and the page looks the same.
-func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, now time.Time) error {
+// queued, the living link goes on living, and the page looks the same. It
+// reports whether a mail was queued.
+func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, now time.Time) (bool, error) {
 	mails, err := tx.Attempts(p.Subject, BudgetMail)
 	if err != nil {
-		return err
+		return false, err
 	}
 	room, _ := mails.room(now, limit{Count: s.policy.ProvenMails, Window: s.policy.MailWindow})
 	if !room {
-		return nil
+		return false, nil
 	}
 	p.Generation++
 	p.Attempted, p.Accepted = time.Time{}, time.Time{}
 	err = tx.DropMails(p.ID, p.Generation)
 	if err != nil {
-		return err
+		return false, err
 	}
 	mails.take(now, s.policy.MailWindow)
 	err = tx.SaveAttempts(mails)
 	if err != nil {
-		return err
+		return false, err
 	}
 	due := now
 	if p.HoldUntil.After(now) {
 		due = p.HoldUntil
 	}
-	return tx.QueueMail(Mail{
+	return true, tx.QueueMail(Mail{
 		ID: newID(p.ID.Shard()), Kind: MailActivation, To: to,
 		Procedure: p.ID, Generation: p.Generation,
 		Facts:    MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now},

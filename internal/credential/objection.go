@@ -53,8 +53,9 @@ func (s *Service) objected(tx Tx, o Objection) (Notice, Procedure, error) {
 }
 
 // Object is the one press behind «No fui yo»: without a log-in it cancels a
-// change of address that still waits, and with it the procedure. It reports
-// whether this press cancelled something.
+// change of address that still waits, and with it everything that was proven
+// with the same answers and has not finished. While the notice lives no other
+// change is taken on the web. It reports whether this press cancelled something.
 func (s *Service) Object(ctx context.Context, by Actor, o Objection) (bool, error) {
 	now := s.now()
 	cancelled := false
@@ -75,12 +76,11 @@ func (s *Service) Object(ctx context.Context, by Actor, o Objection) (bool, erro
 			return err
 		}
 		cancelled = true
-		p.End, p.EndedAt = Objected, now
-		err = tx.DropMails(p.ID, 0)
+		err = tx.EndProven(n.Subject, ID{}, Objected, false, now)
 		if err != nil {
 			return err
 		}
-		return saved(tx, p, by, ActObjected, now, nil)
+		return audited(tx, p, by, ActObjected, now, nil)
 	})
 	return cancelled, err
 }

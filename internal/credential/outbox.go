@@ -155,7 +155,6 @@ func (s *Service) MailQueue(ctx context.Context) (waiting int, oldest time.Time,
 // How long rows are kept after they have no more use.
 const (
 	keepProcedures = 30 * day
-	keepAttempts   = 2 * strangersMemory * day
 	keepMarks      = 62 * day
 	keepMails      = 30 * day
 )
@@ -165,7 +164,7 @@ const (
 func (s *Service) Sweep(ctx context.Context) (int64, error) {
 	now := s.now()
 	r := Retention{
-		Now: now, Procedures: now.Add(-keepProcedures), Attempts: now.Add(-keepAttempts),
+		Now: now, Procedures: now.Add(-keepProcedures), Attempts: now.Add(-2 * strangersMemory * s.policy.AttemptWindow),
 		Marks: now.Add(-keepMarks), Mails: now.Add(-keepMails),
 	}
 	var all int64

@@ -152,11 +152,11 @@ func (p Procedure) validUntil(policy Policy) time.Time {
 		return time.Time{}
 	}
 	until := p.Attempted.Add(policy.LinkCap)
-	if p.Accepted.IsZero() {
-		return until
+	if byLife := p.Accepted.Add(policy.LinkLife); !p.Accepted.IsZero() && byLife.Before(until) {
+		until = byLife
 	}
-	if byLife := p.Accepted.Add(policy.LinkLife); byLife.Before(until) {
-		return byLife
+	if p.ExpiresAt.Before(until) {
+		until = p.ExpiresAt // a mail sent again does not outlive the first one's cap
 	}
 	return until
 }

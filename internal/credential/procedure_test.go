@@ -27,8 +27,12 @@ func TestMailClock(t *testing.T) {
 		{"taken", Procedure{Attempted: at(0), Accepted: at(1)}, at(4), at(3.9), MailLeft},
 		{"taken and over", Procedure{Attempted: at(0), Accepted: at(1)}, at(4), at(4), MailExpired},
 		{"taken late: the cap counts", Procedure{Attempted: at(0), Accepted: at(119)}, at(120), at(119.5), MailLeft},
+		{"sent again late: the first one's cap counts", Procedure{Attempted: at(119), Accepted: at(119), ExpiresAt: at(120)}, at(120), at(119.5), MailLeft},
 		{"refused", Procedure{Attempted: at(0), Typed: Typed{Refused: true}}, at(120), at(1), MailRefusedBy},
 	} {
+		if c.procedure.ExpiresAt.IsZero() {
+			c.procedure.ExpiresAt = at(600)
+		}
 		until := c.procedure.validUntil(policy)
 		if !until.Equal(c.until) {
 			t.Errorf("%s: valid until %v, want %v", c.name, until, c.until)

@@ -54,6 +54,9 @@ func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) 
 		if len(faults) > 0 {
 			return faults
 		}
+		if p.Step == StepProveReview {
+			return tx.SaveProcedure(p) // typed again: no second row in the audit
+		}
 		p.Step = StepProveReview
 		return saved(tx, p, by, ActTyped, now, nil)
 	})
@@ -85,8 +88,11 @@ func (s *Service) triesSpent(p Procedure) error {
 // anything is compared; success gives it back. A lost verdict is Denied, or
 // TooMany once the number's failures fill their window, by a count in which
 // nothing of the record takes part; both say only that the data do not match.
-// Unavailable (record away, gate full) spends nothing.
-func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) error {
+// Unavailable for a record that is away or a full gate spends nothing.
+//
+// With the trust the claim changes: the returned one takes the place of c, so
+// that whoever copied a cookie before the proof holds nothing after it.
+func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) (Claim, error) {
 	now := s.now()
 	var p Procedure
 	err := s.store.View(ctx, func(tx Tx) (err error) {
@@ -97,24 +103,24 @@ func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) error {
 		err = s.triesSpent(p)
 	}
 	if err != nil {
-		return err
+		return Claim{}, err
 	}
 	person, found, err := s.person(ctx, p.Subject)
 	if err != nil {
-		return err
+		return Claim{}, err
 	}
 	if p.Kind == Recover {
 		leave, err := s.gate.Enter(ctx)
 		if err != nil {
-			return err
+			return Claim{}, err
 		}
 		defer leave()
 	}
 	charge, err := s.chargeProof(ctx, by, c, person, found, now)
 	if err != nil {
-		return err
+		return Claim{}, err
 	}
-	holds := charge.compare(s, person, found)
+	holds := s.proofHolds(charge, person, found)
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
 	return s.writeVerdict(ctx, by, c, charge, holds, now)
@@ -122,7 +128,7 @@ func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) error {
 
 // proofCharge is a charge that stands: what is compared now, once.
 type proofCharge struct {
-	procedure Procedure
+	kind      ProcedureKind
 	typed     Typed
 	account   Account // zero where there is none
 	dateRight bool
@@ -159,12 +165,12 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		}
 		err = s.triesSpent(p)
 		if err == nil {
-			err = s.networkHasRoom(tx, by, p.Subject, now)
+			err = s.applicantHasRoom(tx, by, p.Subject, now)
 		}
 		if err != nil {
 			return err
 		}
-		charge = proofCharge{typed: p.Typed}
+		charge = proofCharge{kind: p.Kind, typed: p.Typed}
 		charge.account, err = tx.Account(p.Subject)
 		if err != nil && !isNoRow(err) {
 			return err
@@ -194,21 +200,18 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		p.Step = StepProve
 		p.Failed++
 		p.Typed.Answers = nil
-		err = tx.SaveProcedure(p)
-		p.Version++
-		charge.procedure = p
-		return err
+		return tx.SaveProcedure(p)
 	})
 	return charge, err
 }
 
-// compare holds what was typed against the record, with the same work for
+// proofHolds compares what was typed with the record, with the same work for
 // everyone: one argon2id for a recover, a walk over all questions for a
 // generate.
-func (c proofCharge) compare(s *Service, person Person, found bool) bool {
+func (s *Service) proofHolds(c proofCharge, person Person, found bool) bool {
 	alive := found && person.Death.IsZero()
 	may := c.owner && c.dateRight && alive
-	if c.procedure.Kind == Recover {
+	if c.kind == Recover {
 		hash := c.account.Answers.Hash
 		if hash == "" {
 			hash = s.ghost
@@ -229,28 +232,23 @@ func (c proofCharge) compare(s *Service, person Person, found bool) bool {
 	return may && right && first && person.HasAudience(c.typed.Audience) && !ThinRecord(person, c.typed.Audience)
 }
 
-// writeVerdict writes what the comparison said.
-func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge proofCharge, holds bool, now time.Time) error {
+// writeVerdict writes what the comparison said. The procedure is read again: what
+// another tab did to it meanwhile stands, an end most of all.
+func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge proofCharge, holds bool, now time.Time) (Claim, error) {
+	fresh := newClaim(c.ID)
 	var verdict error
 	err := s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.heldAt(tx, c, now, StepProve, StepProveReview)
+		if err != nil {
+			return err
+		}
 		verdict = nil
-		p := charge.procedure
 		if !holds {
 			verdict = &Error{Kind: Denied, Rule: "proof"}
 			if !charge.shown {
 				verdict = &Error{Kind: TooMany, Rule: "attempts", RetryAfter: charge.again.Sub(now)}
 			}
-			err := tx.Mark(markNetwork, s.networkKey(by), p.Subject, now)
-			if err != nil {
-				return err
-			}
-			if !by.Device.IsZero() {
-				err = tx.Mark(markDevice, s.deviceHash(by.Device), p.Subject, now)
-				if err != nil {
-					return err
-				}
-			}
-			return audited(tx, p, by, ActProofFailed, now, nil)
+			return s.noteFailure(tx, by, p, now)
 		}
 		for _, budget := range []Budget{BudgetProof, BudgetStrangers} {
 			a, err := tx.Attempts(p.Subject, budget)
@@ -270,11 +268,28 @@ func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge pr
 		if p.Kind == Generate {
 			p.Step = StepQuestions
 		}
-		p.Typed.Record = nil
+		p.Typed.Day, p.Typed.Month = charge.typed.Day, charge.typed.Month // as proven, whatever another tab typed since
+		p.Typed.Record, p.Typed.Answers = nil, nil
+		p.Browser = s.claimHash(fresh)
 		return saved(tx, p, by, ActProofPassed, now, nil)
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = verdict
 	}
-	return verdict
+	if err != nil {
+		return Claim{}, err
+	}
+	return fresh, nil
+}
+
+// noteFailure remembers a lost verdict against the applicant: network and known
+// browser.
+func (s *Service) noteFailure(tx Tx, by Actor, p Procedure, now time.Time) error {
+	for _, key := range s.applicantKeys(by) {
+		err := tx.Mark(key.scope, key.hash, p.Subject, now)
+		if err != nil {
+			return err
+		}
+	}
+	return audited(tx, p, by, ActProofFailed, now, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -38,7 +39,7 @@ func (s *Service) Challenge(ctx context.Context, by Actor) (challenge CaptchaCha
 		since := now.Add(-s.policy.AttemptWindow)
 		failures := 0
 		for _, scope := range []string{markNetwork, markCaptcha} {
-			n, err := tx.Marks(scope, s.networkKey(by), since)
+			n, err := tx.Marks(scope, s.networkKey(by), since, dearestFrom)
 			if err != nil {
 				return err
 			}
@@ -58,6 +59,10 @@ func (s *Service) Challenge(ctx context.Context, by Actor) (challenge CaptchaCha
 	return s.captcha.Challenge(now, captchaStart, factor), true, nil
 }
 
+// captchaPlaces is how many distinct failures of the captcha a network can have:
+// enough that fifty of them are reached after about a hundred failures.
+const captchaPlaces = 64
+
 // The scopes of [Tx.Mark].
 const (
 	markNetwork = "network" // numbers that failed a proof from a network
@@ -76,9 +81,13 @@ func (s *Service) checkCaptcha(ctx context.Context, by Actor, solution string, n
 	if err == nil || solution == "" {
 		return id, expires, err
 	}
-	fresh := newID(0) // each failure counts as a distinct one
-	markErr := s.store.Update(ctx, fresh.Shard(), func(tx Tx) error {
-		return tx.Mark(markCaptcha, s.networkKey(by), Subject(fresh), now)
+	// Each failure counts as one of a bounded number of places, drawn by lot: a
+	// network leaves a few rows, however often it fails.
+	network := s.networkKey(by)
+	var place Subject
+	place[0] = byte(rand.IntN(captchaPlaces))
+	markErr := s.store.Update(ctx, Subject(network[:16]).Shard(), func(tx Tx) error {
+		return tx.Mark(markCaptcha, network, place, now)
 	})
 	return id, expires, errors.Join(err, markErr)
 }
@@ -111,7 +120,7 @@ func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (Claim, e
 		p.Typed.Audience = QuestionsAudience(form.Number.Document(), form.Audience)
 	}
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
-		err := s.networkHasRoom(tx, by, subject, now)
+		err := s.applicantHasRoom(tx, by, subject, now)
 		if err != nil {
 			return err
 		}
@@ -142,22 +151,47 @@ func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (Claim, e
 	return claim, nil
 }
 
-// networkHasRoom refuses a network from which too many distinct numbers failed;
-// a number that already failed from there is not a new one.
-func (s *Service) networkHasRoom(tx Tx, by Actor, subject Subject, now time.Time) error {
-	if s.policy.NumbersPerNetwork == 0 {
+// applicantKey is one of the things an applicant is known by.
+type applicantKey struct {
+	scope string
+	hash  [32]byte
+}
+
+// applicantKeys gives the applicant's network and, where there is a device
+// cookie, browser.
+func (s *Service) applicantKeys(by Actor) []applicantKey {
+	keys := []applicantKey{{markNetwork, s.networkKey(by)}}
+	if !by.Device.IsZero() {
+		keys = append(keys, applicantKey{markDevice, s.deviceHash(by.Device)})
+	}
+	return keys
+}
+
+// applicantHasRoom refuses a network or a browser from which too many distinct
+// numbers failed; a number that already failed from there is not a new one.
+func (s *Service) applicantHasRoom(tx Tx, by Actor, subject Subject, now time.Time) error {
+	most := s.policy.NumbersPerNetwork
+	if most == 0 {
 		return nil
 	}
 	since := now.Add(-s.policy.AttemptWindow)
-	n, err := tx.Marks(markNetwork, s.networkKey(by), since)
-	if err != nil || n < s.policy.NumbersPerNetwork {
-		return err
+	for _, key := range s.applicantKeys(by) {
+		n, err := tx.Marks(key.scope, key.hash, since, most)
+		if err != nil {
+			return err
+		}
+		if n < most {
+			continue
+		}
+		known, err := tx.Marked(key.scope, key.hash, subject, since)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return &Error{Kind: TooMany, Rule: "network", RetryAfter: s.policy.AttemptWindow}
+		}
 	}
-	known, err := tx.Marked(markNetwork, s.networkKey(by), subject, since)
-	if err != nil || known {
-		return err
-	}
-	return &Error{Kind: TooMany, Rule: "network", RetryAfter: s.policy.AttemptWindow}
+	return nil
 }
 
 // bankOrder is the bank of ten in the order that a keyed hash of the number

@@ -72,9 +72,12 @@ type Tx interface {
 	// procedure from StepClave to StepDone, End Finished, if it has not ended,
 	// and reports whether this call did it.
 	FinishProcedure(id ID, at time.Time) (bool, error)
-	// EndOthers ends, with Replaced, every procedure of the subject that has not
-	// ended, but for the one named.
-	EndOthers(s Subject, except ID, at time.Time) error
+	// EndProven ends every procedure of the subject that has won its verdict and
+	// not ended, but for the one named. Those before the verdict stay as they
+	// are: whoever started one with nothing but a number must not learn from it
+	// that the owner was here. heldOnly narrows it to those whose mail is held
+	// at that instant.
+	EndProven(s Subject, except ID, end End, heldOnly bool, at time.Time) error
 
 	// Attempts reads a counter; one that is not stored is empty, Version 0.
 	// SaveAttempts writes it conditionally on Version.
@@ -83,10 +86,10 @@ type Tx interface {
 
 	// Mark notes once that key did something about subject under scope
 	// ("network", "device", "mailbox") and when last; Marks counts the distinct
-	// subjects of a key since an instant; Marked tells whether subject is among
+	// subjects of a key since an instant, up to atMost; Marked tells whether subject is among
 	// them.
 	Mark(scope string, key [32]byte, s Subject, at time.Time) error
-	Marks(scope string, key [32]byte, since time.Time) (int, error)
+	Marks(scope string, key [32]byte, since time.Time, atMost int) (int, error)
 	Marked(scope string, key [32]byte, s Subject, since time.Time) (bool, error)
 
 	// UseOnce notes a secret as used until it expires, and reports whether this
@@ -105,6 +108,9 @@ type Tx interface {
 	PutNotice(n Notice) error
 	Notice(id ID) (Notice, error)
 	UseNotice(id ID, at time.Time) (bool, error)
+	// Disputed tells whether a notice of the kind to the subject was answered by
+	// «No fui yo» and still lives at an instant.
+	Disputed(s Subject, kind MailKind, at time.Time) (bool, error)
 
 	// QueueMail adds to the outbox. ClaimMails leases up to n due mails until
 	// an instant, oldest due first, each to one caller only. FinishMail erases

@@ -36,9 +36,10 @@ const (
 	sendPatience   = 30 * time.Second // for one mail with the relay
 	recordPatience = 5 * time.Second  // to record how it ended, tries included
 
-	// At shutdown: when conversations are cut, and when records are.
-	sendGrace     = 6 * time.Second
-	shutdownGrace = 8 * time.Second
+	// At shutdown: when conversations are cut, and when records are. The program
+	// promises to end within ten seconds, five of which are the listeners'.
+	sendGrace     = 3 * time.Second
+	shutdownGrace = 4 * time.Second
 
 	firstRecordPause = 20 * time.Millisecond
 	slowestClaim     = 30 * time.Second // between two claims while the store fails

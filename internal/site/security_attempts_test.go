@@ -573,11 +573,12 @@ func TestS22_CaptchaOnce(t *testing.T) {
 		// Each bad solution counted; an empty one is nobody's failure.
 		failures := 0
 		err := w.site.Store.View(t.Context(), func(tx credential.Tx) (err error) {
-			failures, err = tx.Marks("captcha", w.site.config.Keys.Lookup("network", []byte("192.0.2.10")), time.Time{})
+			failures, err = tx.Marks("captcha", w.site.config.Keys.Lookup("network", []byte("192.0.2.10")), time.Time{}, 100)
 			return err
 		})
-		if err != nil || failures != bad {
-			t.Errorf("%d failed captchas counted, want %d (%v)", failures, bad, err)
+		// They count by lot, as one of 64 places: two may share one.
+		if err != nil || failures > bad || failures < bad/2 {
+			t.Errorf("%d failed captchas counted, want about %d (%v)", failures, bad, err)
 		}
 	})
 }

@@ -4,10 +4,12 @@
 package site
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -156,11 +158,12 @@ func (s *Site) Close() error { return errors.Join(s.smtp.Close(), s.Store.Close(
 // How often the program tidies up, and sends the audit heads out.
 const tidyEvery = time.Hour
 
-// tidy deletes what is past its retention and notes the signed audit heads,
-// every hour and at the end.
+// tidy deletes what is past its retention, at the start and every hour, and
+// keeps the signed audit heads, every hour and at the end.
 func (s *Site) tidy(ctx context.Context) {
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
+	s.sweep(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -170,11 +173,15 @@ func (s *Site) tidy(ctx context.Context) {
 			return
 		case <-ticker.C:
 			s.noteHeads(ctx)
-			_, err := s.Service.Sweep(ctx)
-			if err != nil {
-				s.config.Logger.Error("sweeping", "error", err)
-			}
+			s.sweep(ctx)
 		}
+	}
+}
+
+func (s *Site) sweep(ctx context.Context) {
+	_, err := s.Service.Sweep(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.config.Logger.Error("sweeping", "error", err)
 	}
 }
 
@@ -197,12 +204,55 @@ func (s *Site) appendHeads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(s.config.HeadsFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(s.config.HeadsFile, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(append(line, '\n'))
+	err = cutTornLine(file)
+	if err == nil {
+		_, err = file.Write(append(line, '\n'))
+	}
 	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// cutTornLine cuts what a writer that died left of a line, and stands at the end.
+func cutTornLine(file *os.File) error {
+	content, err := io.ReadAll(file)
+	if err != nil {
+		return err
+	}
+	whole := int64(bytes.LastIndexByte(content, '\n') + 1)
+	err = file.Truncate(whole)
+	if err != nil {
+		return err
+	}
+	_, err = file.Seek(whole, io.SeekStart)
+	return err
+}
+
+// KeptHeads reads the signed heads that a program kept in a file; none where
+// there is no file. A last line that a writer's death tore is left out.
+func KeptHeads(path string) ([]credential.AuditHeads, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var kept []credential.AuditHeads
+	content = content[:bytes.LastIndexByte(content, '\n')+1]
+	n := 0
+	for line := range bytes.Lines(content) {
+		n++
+		var heads credential.AuditHeads
+		err = json.Unmarshal(line, &heads)
+		if err != nil {
+			return nil, fmt.Errorf("%s, line %d: not a line of signed heads", path, n)
+		}
+		kept = append(kept, heads)
+	}
+	return kept, nil
 }
 
 // Operation is what operators and probes ask: health, readiness. It belongs on
@@ -235,9 +285,10 @@ func say(w http.ResponseWriter, status int, text string) {
 	_, _ = fmt.Fprintln(w, text) // a probe that has gone needs no answer
 }
 
-// drainTime is how long a stop waits for requests under way: within the ten
-// seconds in which the program promises to end.
-const drainTime = 8 * time.Second
+// drainTime is how long a stop waits for requests under way. After it the mail
+// dispatcher has up to four seconds for what they queued (its shutdownGrace):
+// together less than the ten seconds in which the program promises to end.
+const drainTime = 5 * time.Second
 
 // Serve answers on both listeners and runs the tasks until ctx ends; then it
 // takes no new connections, finishes what is under way, and returns.
@@ -291,7 +342,7 @@ func (s *Site) Serve(ctx context.Context, citizens, staff net.Listener) error {
 	return errors.Join(all...)
 }
 
-// LoadKeys reads a key-ring file, or makes it where make is set and none is
+// LoadKeys reads a key-ring file, or makes it where mayMake is set and none is
 // there.
 func LoadKeys(path string, mayMake bool) (*credential.KeyRing, error) {
 	content, err := os.ReadFile(path)

@@ -68,9 +68,9 @@ func (t *tx) Mark(scope string, key [32]byte, s credential.Subject, at time.Time
 }
 
 // Marks implements [credential.Tx]. The instant itself counts.
-func (t *tx) Marks(scope string, key [32]byte, since time.Time) (n int, err error) {
-	err = t.one(`SELECT count(*) FROM marks WHERE scope = $1 AND hash = $2 AND latest >= $3`,
-		[]any{scope, key[:], millis(since)}, &n)
+func (t *tx) Marks(scope string, key [32]byte, since time.Time, atMost int) (n int, err error) {
+	err = t.one(`SELECT count(*) FROM (SELECT 1 AS one FROM marks WHERE scope = $1 AND hash = $2 AND latest >= $3 LIMIT $4) AS found`,
+		[]any{scope, key[:], millis(since), int64(atMost)}, &n)
 	return n, wrap("counting marks", err)
 }
 

@@ -117,11 +117,17 @@ func (t *tx) FinishProcedure(id credential.ID, at time.Time) (bool, error) {
 	return done, wrap("finishing a procedure", err)
 }
 
-// EndOthers implements [credential.Tx]. It raises the version of each.
-func (t *tx) EndOthers(s credential.Subject, except credential.ID, at time.Time) error {
+// EndProven implements [credential.Tx]. It raises the version of each.
+func (t *tx) EndProven(s credential.Subject, except credential.ID, end credential.End, heldOnly bool, at time.Time) error {
+	heldAfter := int64(-1)
+	if heldOnly {
+		heldAfter = millis(at)
+	}
 	_, err := t.exec(`UPDATE procedures SET ended = $3, ended_at = $4, version = version + 1
-		WHERE subject = $1 AND ended = '' AND id <> $2`, s[:], except[:], string(credential.Replaced), millis(at))
-	return wrap("ending the other procedures", err)
+		WHERE subject = $1 AND ended = '' AND id <> $2 AND step NOT IN ($5, $6) AND hold_until > $7`,
+		s[:], except[:], string(end), millis(at),
+		string(credential.StepProve), string(credential.StepProveReview), heldAfter)
+	return wrap("ending proven procedures", err)
 }
 
 // PutNotice implements [credential.Tx].
@@ -141,6 +147,14 @@ func (t *tx) Notice(id credential.ID) (n credential.Notice, err error) {
 		return credential.Notice{}, wrap("reading a notice", err)
 	}
 	return n, nil
+}
+
+// Disputed implements [credential.Tx].
+func (t *tx) Disputed(s credential.Subject, kind credential.MailKind, at time.Time) (bool, error) {
+	var n int
+	err := t.one(`SELECT count(*) FROM notices WHERE subject = $1 AND kind = $2 AND used_at > 0 AND expires_at > $3`,
+		[]any{s[:], string(kind), millis(at)}, &n)
+	return n > 0, wrap("looking for disputed notices", err)
 }
 
 // UseNotice implements [credential.Tx]: the statement alone decides who was first.

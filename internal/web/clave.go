@@ -98,6 +98,9 @@ func (s *Server) showDone(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) finish(w http.ResponseWriter, r *http.Request) error {
 	claim, err := s.posted(r)
 	if err == nil {
+		_, err = s.standing(r, credential.StepDone)
+	}
+	if err == nil {
 		err = s.Service.Abandon(r.Context(), s.actor(r), claim)
 	}
 	if err != nil && !credential.IsKind(err, credential.Expired) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 
 	"aldaba/internal/credential"
@@ -60,10 +61,14 @@ func (s *Server) linkOver(w http.ResponseWriter, r *http.Request, link credentia
 	if lookErr != nil || v.Step != credential.StepSent {
 		return err
 	}
-	view := messageView{base: s.within(r, v, s.Words.Text("message.expired_mine.title")), Key: "expired_mine", Resend: v.ID.String()}
 	if v.Mail.ResendsLeft == 0 {
 		return err
 	}
+	key := "expired_mine"
+	if refusal, ok := errors.AsType[*credential.Error](err); ok && refusal.Rule == "replaced_mail" {
+		key = "replaced_mine"
+	}
+	view := messageView{base: s.within(r, v, s.Words.Text("message."+key+".title")), Key: key, Resend: v.ID.String()}
 	s.render(w, r, http.StatusGone, "message", view)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"math"
 	"net/http"
 	"path"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -89,12 +90,11 @@ func (e *httpError) Error() string { return fmt.Sprintf("%d %s", e.status, e.rul
 
 // fail answers with the page of an error.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	tooLarge, isTooLarge := errors.AsType[*http.MaxBytesError](err)
+	_, isTooLarge := errors.AsType[*http.MaxBytesError](err)
 	httpFault, isHTTP := errors.AsType[*httpError](err)
 	refusal, isRefusal := errors.AsType[*credential.Error](err)
 	switch {
 	case isTooLarge:
-		_ = tooLarge
 		s.message(w, r, http.StatusRequestEntityTooLarge, "too_large")
 	case isHTTP:
 		s.message(w, r, httpFault.status, httpFault.rule)
@@ -105,8 +105,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		setRetryAfter(w, refusal)
 		s.refusalPage(w, r, refusal)
 	case errors.Is(err, context.Canceled):
-		// The client has gone: nobody reads the answer.
-		noteError(r, err)
+		// The client has gone: nobody reads the answer, and nothing is wrong here.
+		eventOf(r).refusal = "gone"
 		s.message(w, r, http.StatusServiceUnavailable, "fault")
 	default:
 		noteError(r, err)
@@ -191,17 +191,25 @@ func (s *Server) refusalPage(w http.ResponseWriter, r *http.Request, refusal *cr
 
 // toStanding leads to where the browser's procedure stands.
 func (s *Server) toStanding(w http.ResponseWriter, r *http.Request) {
-	to := PathStart
 	claim, ok := s.claim(r)
-	if ok {
-		v, err := s.Service.Look(r.Context(), claim)
-		if err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		to = pathOf(v.Step)
+	if !ok {
+		redirect(w, PathStart)
+		return
 	}
-	redirect(w, to)
+	err := s.toStandingOf(w, r, claim)
+	if err != nil {
+		s.fail(w, r, err)
+	}
+}
+
+// toStandingOf leads to where a claimed procedure stands.
+func (s *Server) toStandingOf(w http.ResponseWriter, r *http.Request, claim credential.Claim) error {
+	v, err := s.Service.Look(r.Context(), claim)
+	if err != nil {
+		return err
+	}
+	redirect(w, pathOf(v.Step))
+	return nil
 }
 
 // pathOf is the page of a step.
@@ -448,7 +456,11 @@ func (s *Server) logged(next http.Handler, mux *http.ServeMux) http.Handler {
 		id := requestID()
 		defer func() {
 			if fault := recover(); fault != nil {
-				e.err = fmt.Errorf("panic: %v", fault)
+				if fault == http.ErrAbortHandler {
+					panic(fault) // the server's own way to cut a connection
+				}
+				// The value may hold anything; its type and the stack do not.
+				e.err = fmt.Errorf("panic of %T at %s", fault, debug.Stack())
 				if rec.status == 0 {
 					s.message(rec, r, http.StatusInternalServerError, "fault")
 				}

@@ -623,7 +623,7 @@ func TestMessages(t *testing.T) {
 			t.Errorf("kind %s has no page", kind)
 		}
 	}
-	for _, key := range []string{"too_large", "unreadable", "forbidden", "method", "fault", "clock", "ended", "expired_mine"} {
+	for _, key := range []string{"too_large", "unreadable", "forbidden", "method", "fault", "clock", "ended", "expired_mine", "replaced_mine"} {
 		if !s.Words.Has("message." + key + ".title") {
 			t.Errorf("%s has no page", key)
 		}

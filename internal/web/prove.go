@@ -210,13 +210,13 @@ func (s *Server) judgeProof(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = s.Service.JudgeProof(r.Context(), s.actor(r), claim)
+	fresh, err := s.Service.JudgeProof(r.Context(), s.actor(r), claim)
 	if err == nil {
-		s.toStanding(w, r)
-		return nil
+		s.setCookie(w, cookieProcedure, fresh.Token(), 0)
+		return s.toStandingOf(w, r, fresh)
 	}
 	if credential.IsKind(err, credential.Unavailable) {
-		return err // nothing was spent: the review still stands
+		return err // the review still stands, for another «Aceptar»
 	}
 	return s.refused(w, r, err, s.again(r, w, claim, s.provePage))
 }

@@ -103,8 +103,9 @@ func (s *Server) enterCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = s.Service.EnterCode(r.Context(), s.actor(r), claim, r.PostForm.Get("codigo"))
+	fresh, err := s.Service.EnterCode(r.Context(), s.actor(r), claim, r.PostForm.Get("codigo"))
 	if err == nil {
+		s.setCookie(w, cookieProcedure, fresh.Token(), 0)
 		redirect(w, pathClave)
 		return nil
 	}

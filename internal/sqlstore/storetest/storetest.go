@@ -417,19 +417,33 @@ func procedures(t *testing.T, e *env) {
 
 	stranger := fullProcedure(t, newSubject())
 	e.update(t, stranger.Subject, func(tx credential.Tx) error { return tx.CreateProcedure(stranger) })
-	e.update(t, full.Subject, func(tx credential.Tx) error {
-		return tx.EndOthers(full.Subject, notYet.ID, t0.Add(2*time.Hour))
-	})
+	// Two more of the person: one before its verdict, one whose mail is held.
+	unproven, held := fullProcedure(t, full.Subject), fullProcedure(t, full.Subject)
+	unproven.ID, unproven.Step = newID(), credential.StepProveReview
+	held.ID, held.HoldUntil = newID(), t0.Add(48*time.Hour)
+	for _, p := range []credential.Procedure{unproven, held} {
+		e.update(t, p.Subject, func(tx credential.Tx) error { return tx.CreateProcedure(p) })
+	}
+	end := func(heldOnly bool) {
+		e.update(t, full.Subject, func(tx credential.Tx) error {
+			return tx.EndProven(full.Subject, notYet.ID, credential.Replaced, heldOnly, t0.Add(2*time.Hour))
+		})
+	}
+	if end(true); get(held.ID).End != credential.Replaced || get(full.ID).End != credential.NotEnded {
+		t.Errorf("EndProven of those held: the held one ended %q, the other %q", get(held.ID).End, get(full.ID).End)
+	}
+	end(false)
 	for _, c := range []struct {
 		name string
 		id   credential.ID
 		want credential.End
 	}{
 		{"other", full.ID, credential.Replaced}, {"finished", done.ID, credential.Finished}, {"abandoned", ended.ID, credential.Abandoned},
+		{"unproven", unproven.ID, credential.NotEnded},
 		{"excepted", notYet.ID, credential.NotEnded}, {"somebody else's", stranger.ID, credential.NotEnded},
 	} {
 		if got := get(c.id).End; got != c.want {
-			t.Errorf("after EndOthers the %s one ended %q, want %q", c.name, got, c.want)
+			t.Errorf("after EndProven the %s one ended %q, want %q", c.name, got, c.want)
 		}
 	}
 	if got := get(full.ID); !got.EndedAt.Equal(t0.Add(2*time.Hour)) || got.Version != 2 {
@@ -576,7 +590,7 @@ func marks(t *testing.T, e *env) {
 		}{
 			{-time.Hour, 2, true}, {-time.Minute, 2, true}, {-time.Second, 1, true}, {0, 1, true}, {time.Millisecond, 0, false},
 		} {
-			n, err := tx.Marks("network", network, t0.Add(c.since))
+			n, err := tx.Marks("network", network, t0.Add(c.since), 100)
 			if err != nil || n != c.n {
 				t.Errorf("Marks since %v = %d, %v; want %d", c.since, n, err, c.n)
 			}
@@ -794,7 +808,7 @@ func kinds(t testing.TB, e *env, s credential.Subject, p credential.Procedure, m
 		list, err2 := tx.Addresses(s)
 		_, err3 := tx.Procedure(p.ID)
 		a, err4 := tx.Attempts(s, credential.BudgetProof)
-		n, err5 := tx.Marks("network", [32]byte{1}, t0)
+		n, err5 := tx.Marks("network", [32]byte{1}, t0, 100)
 		d, err6 := tx.DevicePeople([32]byte{2}, t0)
 		_, err7 := tx.Notice(m.ID)
 		q, _, err8 := tx.MailQueue()
@@ -1312,7 +1326,7 @@ func sweep(t *testing.T, e *env) {
 		a, err1 := tx.Attempts(owner, credential.BudgetProof)
 		b, err2 := tx.Attempts(nobody, credential.BudgetCode)
 		n, err3 := tx.DevicePeople([32]byte{1}, old)
-		m, err4 := tx.Marks("network", [32]byte{1}, time.Time{})
+		m, err4 := tx.Marks("network", [32]byte{1}, time.Time{}, 100)
 		q, _, err5 := tx.MailQueue()
 		_, err6 := tx.Notice(freshNotice.ID)
 		_, err7 := tx.Procedure(freshProcedure.ID)
