@@ -86,9 +86,12 @@ func (s *Server) acceptContact(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	err = s.Service.AcceptContact(r.Context(), s.actor(r), claim)
-	if err != nil {
-		return err
+	if err == nil {
+		redirect(w, pathWaiting)
+		return nil
 	}
-	redirect(w, pathWaiting)
-	return nil
+	if credential.IsKind(err, credential.Unavailable) {
+		return err // the review still stands, for another «Aceptar»
+	}
+	return s.refused(w, r, err, s.again(r, w, claim, s.contactPage))
 }
