@@ -384,7 +384,7 @@ func writeWhole(path string, content []byte) error {
 // VerifyAudit checks every audit chain of a database, against the signed heads
 // kept outside it; see [credential.KeyRing.VerifyAudit].
 func VerifyAudit(ctx context.Context, database string, keys *credential.KeyRing, kept []credential.AuditHeads) (int64, error) {
-	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: database, Keys: keys})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: database, Keys: keys, Existing: true})
 	if err != nil {
 		return 0, err
 	}

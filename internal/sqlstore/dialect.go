@@ -28,6 +28,7 @@ type dialect struct {
 	open      func(ctx context.Context, c Config) (write, read *pool, err error)
 	view      sql.TxOptions           // of a read-only picture
 	lockShard string                  // first statement of an update; empty where one connection orders all updates
+	hasSchema string                  // gives 0 where the table of migrations is not there
 	forUpdate string                  // suffix of a SELECT that locks what it reads
 	classify  func(error) faultOfBase // what an error of the driver means
 }
@@ -51,10 +52,11 @@ const (
 )
 
 var sqliteDialect = dialect{
-	name:     "sqlite",
-	open:     openSQLite,
-	view:     sql.TxOptions{ReadOnly: true},
-	classify: classifySQLite,
+	name:      "sqlite",
+	open:      openSQLite,
+	view:      sql.TxOptions{ReadOnly: true},
+	hasSchema: "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migrations'",
+	classify:  classifySQLite,
 }
 
 var postgresDialect = dialect{
@@ -64,6 +66,7 @@ var postgresDialect = dialect{
 	// The first key is the namespace, so that shards meet neither the lock of the
 	// migrations nor somebody else's.
 	lockShard: "SELECT pg_advisory_xact_lock(1634493537, $1::integer)",
+	hasSchema: "SELECT CASE WHEN to_regclass('schema_migrations') IS NULL THEN 0 ELSE 1 END",
 	forUpdate: " FOR UPDATE",
 	classify:  classifyPostgres,
 }
@@ -92,7 +95,14 @@ func openSQLite(ctx context.Context, c Config) (write, read *pool, err error) {
 	}
 	// SQLite would make the file readable by everybody; its -wal and -shm files
 	// take their mode from it.
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	flags := os.O_RDWR | os.O_CREATE
+	if c.Existing {
+		flags = os.O_RDWR
+	}
+	file, err := os.OpenFile(path, flags, 0o600)
+	if c.Existing && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("database %s: there is no such file; `aldaba migrate` makes it", path)
+	}
 	if err != nil {
 		reason := err
 		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {

@@ -93,16 +93,9 @@ func migrateOne(ctx context.Context, db *sql.DB, d *dialect, all []migration) (d
 	if err != nil {
 		return false, err
 	}
-	for i, was := range applied {
-		switch {
-		case was.Version > int64(len(all)):
-			return false, fmt.Errorf("database: its schema is version %d, made by a newer program; this one knows version %d: install the newer one",
-				applied[len(applied)-1].Version, len(all))
-		case was.Version != int64(i+1):
-			return false, fmt.Errorf("database: migration %04d is not recorded although %s is", i+1, was.Name)
-		case was.Checksum != all[i].Checksum:
-			return false, fmt.Errorf("database: migration %s was edited after it was applied here; this program and this database do not belong together", was.Name)
-		}
+	err = known(applied, all)
+	if err != nil {
+		return false, err
 	}
 	if len(applied) == len(all) {
 		return true, tx.Commit()
@@ -122,6 +115,48 @@ func migrateOne(ctx context.Context, db *sql.DB, d *dialect, all []migration) (d
 		return false, fmt.Errorf("migration %s: %w", next.Name, err)
 	}
 	return false, nil
+}
+
+// known refuses a schema that this program did not make: a newer one, one with a
+// gap, one made by other texts.
+func known(applied, all []migration) error {
+	for i, was := range applied {
+		switch {
+		case was.Version > int64(len(all)):
+			return fmt.Errorf("database: its schema is version %d, made by a newer program; this one knows version %d: install the newer one",
+				applied[len(applied)-1].Version, len(all))
+		case was.Version != int64(i+1):
+			return fmt.Errorf("database: migration %04d is not recorded although %s is", i+1, was.Name)
+		case was.Checksum != all[i].Checksum:
+			return fmt.Errorf("database: migration %s was edited after it was applied here; this program and this database do not belong together", was.Name)
+		}
+	}
+	return nil
+}
+
+// current refuses a schema that is not this program's, and changes nothing.
+func current(ctx context.Context, db *sql.DB, d *dialect, all []migration) error {
+	tx, err := db.BeginTx(ctx, &d.view)
+	if err != nil {
+		return fmt.Errorf("reading the schema's version: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // it only read
+	var tables int
+	err = tx.QueryRowContext(ctx, d.hasSchema).Scan(&tables)
+	if err != nil {
+		return fmt.Errorf("reading the schema's version: %w", err)
+	}
+	if tables == 0 {
+		return errors.New("database: it is empty; `aldaba migrate` makes its tables")
+	}
+	applied, err := appliedMigrations(ctx, tx)
+	if err == nil {
+		err = known(applied, all)
+	}
+	if err == nil && len(applied) < len(all) {
+		err = fmt.Errorf("database: its schema is version %d, this program needs version %d; `aldaba migrate` brings it there", len(applied), len(all))
+	}
+	return err
 }
 
 func appliedMigrations(ctx context.Context, tx *sql.Tx) (applied []migration, err error) {

@@ -36,6 +36,10 @@ type Config struct {
 	// 0 means 16, or as many as cores and at least 4.
 	Connections int
 
+	// Existing refuses a database that is not there, or whose schema is not this
+	// program's, instead of making it so: nothing is written by opening.
+	Existing bool
+
 	// Observe, if set, is told of every statement after it ran: its text (a
 	// constant, without values), how many rows it gave or changed, and how long
 	// it took. It is called from many goroutines.
@@ -68,8 +72,8 @@ const (
 	maxTries = 20
 )
 
-// Open opens the database and brings its schema up to date; several processes
-// may do so at once. What is wrong with the address, the file or the schema is
+// Open opens the database and, unless it must exist already, brings its schema
+// up to date; several processes may do so at once. What is wrong with the address, the file or the schema is
 // one sentence for whoever runs the program. A PostgreSQL that does not answer is
 // refused as [credential.Unavailable].
 func Open(ctx context.Context, c Config) (_ *Store, err error) {
@@ -99,7 +103,11 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = migrate(ctx, s.write.db, d, steps)
+	if c.Existing {
+		err = current(ctx, s.read.db, d, steps)
+	} else {
+		err = migrate(ctx, s.write.db, d, steps)
+	}
 	if err != nil {
 		return nil, errors.Join(s.refusal(err), s.Close())
 	}

@@ -389,3 +389,61 @@ func BenchmarkUpdate(b *testing.B) {
 		})
 	}
 }
+
+// TestExisting: a database that must be there already is refused, unchanged,
+// when it is missing, empty, older, newer or made by other texts.
+func TestExisting(t *testing.T) {
+	for name, dsn := range map[string]string{"sqlite": filepath.Join(t.TempDir(), "aldaba.db"), "postgres": pgtest.Start(t)} {
+		t.Run(name, func(t *testing.T) {
+			keys := storetest.NewKeys(t)
+			driver, raw := "sqlite", "file:"+dsn
+			if name == "postgres" {
+				driver, raw = "pgx", dsn
+			}
+			refused := func(state, want string) {
+				t.Helper()
+				s, err := sqlstore.Open(t.Context(), sqlstore.Config{DSN: dsn, Keys: keys, Existing: true})
+				if err == nil {
+					_ = s.Close()
+				}
+				if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: Open = %v, want %q", state, err, want)
+				}
+			}
+			if name == "sqlite" {
+				refused("no file", "no such file")
+				if _, err := os.Stat(dsn); err == nil {
+					t.Error("the refusal made the file")
+				}
+				if err := os.WriteFile(dsn, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			refused("empty", "aldaba migrate")
+			refused("still empty", "aldaba migrate")
+			s, err := sqlstore.Open(t.Context(), sqlstore.Config{DSN: dsn, Keys: keys})
+			if err == nil {
+				err = s.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused("up to date", "")
+			db, err := sql.Open(driver, raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = db.Close() }()
+			for _, c := range []struct{ state, change, want string }{
+				{"edited", "UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", "do not belong together"},
+				{"older", "DELETE FROM schema_migrations", "aldaba migrate"},
+				{"newer", "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (99, '0099_x', 'x', 0)", "newer program"},
+			} {
+				if _, err := db.ExecContext(t.Context(), c.change); err != nil {
+					t.Fatal(err)
+				}
+				refused(c.state, c.want)
+			}
+		})
+	}
+}
