@@ -16,26 +16,6 @@ const AuditShards = 16
 // AuditShard is the chain in which a person's rows stand.
 func AuditShard(s Subject) uint8 { return s[0] % AuditShards }
 
-// Actor is who does something, and by which way. It is an argument of every use
-// case that writes, never a passenger of the context.
-type Actor struct {
-	Kind    ActorKind
-	Network string   // the applicant's network, as a keyed hash is taken of it: "190.15.0.0/24"
-	Device  DeviceID // from the device cookie; zero without one
-	Browser string   // kind of device in a word key, such as "android" or "windows"
-	Route   string   // the route pattern of the request
-}
-
-// ActorKind is citizen, staff or system.
-type ActorKind string
-
-// The kinds of actor.
-const (
-	Citizen ActorKind = "citizen"
-	Staff   ActorKind = "staff"
-	System  ActorKind = "system"
-)
-
 // Act names what was done.
 type Act string
 

@@ -12,15 +12,15 @@ import (
 // to nobody.
 type Kind string
 
-// The kinds of refusal. The HTTP status beside each is what the web answers.
+// The kinds of refusal.
 const (
-	Invalid     Kind = "invalid"     // what was typed cannot be taken: 422
-	Denied      Kind = "denied"      // the proof did not hold: 422, without saying which part
-	NotFound    Kind = "not_found"   // no such procedure, link or page: 404
-	Conflict    Kind = "conflict"    // a form of another procedure, or a step not earned: 409 or 303
-	Expired     Kind = "expired"     // a link or procedure that is over: 410, Rule says how it ended
-	TooMany     Kind = "too_many"    // a limit, with RetryAfter where time cures it: 429
-	Unavailable Kind = "unavailable" // the gate is full or a source is away; nothing was spent: 503
+	Invalid     Kind = "invalid"     // what was typed cannot be taken
+	Denied      Kind = "denied"      // the proof did not hold; it never says which part
+	NotFound    Kind = "not_found"   // no such procedure, link or page
+	Conflict    Kind = "conflict"    // a form of another procedure, or a step not earned
+	Expired     Kind = "expired"     // a link or procedure that is over; Rule says how it ended
+	TooMany     Kind = "too_many"    // a limit, with RetryAfter where time cures it
+	Unavailable Kind = "unavailable" // the gate is full or a source is away; nothing was spent
 )
 
 // Error is a refusal: what kind, about which field, by which rule. It carries

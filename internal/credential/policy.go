@@ -69,10 +69,10 @@ const (
 	// strangersMemory is how many attempt windows a number remembers failures
 	// for, so that a total also shows for numbers that nobody has.
 	strangersMemory = 30
-	// askedAtRecovery is how many personal questions a recover asks.
-	askedAtRecovery = 3
+	// AskedAtRecovery is how many personal questions a recover asks.
+	AskedAtRecovery = 3
 	// mailUnsentLife bounds a procedure whose mail the relay never took.
-	mailUnsentLife = 7 * 24 * time.Hour
+	mailUnsentLife = 7 * day
 )
 
 // Ficha2026 is the preset of the official sheet of 2026, the default.
@@ -87,11 +87,11 @@ var presets = map[string]Policy{
 		Resends:           5,
 		Attempts:          5,
 		AttemptsTotal:     20,
-		AttemptWindow:     24 * time.Hour,
+		AttemptWindow:     day,
 		BankAnswers:       3,
 		UnprovenMails:     5,
 		ProvenMails:       10,
-		MailWindow:        24 * time.Hour,
+		MailWindow:        day,
 		PeoplePerMailbox:  5,
 		NumbersPerNetwork: 200,
 		CaptchaCost:       1,
@@ -104,12 +104,12 @@ var presets = map[string]Policy{
 		GateQueue:         200,
 		GateWait:          10 * time.Second,
 		LockAfter:         5,
-		LockLife:          24 * time.Hour,
-		DeviceLife:        8760 * time.Hour,
+		LockLife:          day,
+		DeviceLife:        year,
 		SessionIdle:       15 * time.Minute,
 		SessionLife:       8 * time.Hour,
-		AddressHold:       24 * time.Hour,
-		FreezeLinkLife:    240 * time.Hour,
+		AddressHold:       day,
+		FreezeLinkLife:    10 * day,
 		FirstClave:        "code",
 	},
 }
@@ -161,7 +161,7 @@ var settings = map[string]setting{
 	"attempts":            number(func(p *Policy) *int { return &p.Attempts }, 1, 20),
 	"attempts_total":      number(func(p *Policy) *int { return &p.AttemptsTotal }, 1, 100),
 	"attempt_window":      duration(func(p *Policy) *time.Duration { return &p.AttemptWindow }, time.Hour, 30*day),
-	"bank_answers":        number(func(p *Policy) *int { return &p.BankAnswers }, askedAtRecovery, 10),
+	"bank_answers":        number(func(p *Policy) *int { return &p.BankAnswers }, AskedAtRecovery, 10),
 	"unproven_mails":      number(func(p *Policy) *int { return &p.UnprovenMails }, 1, 100),
 	"proven_mails":        number(func(p *Policy) *int { return &p.ProvenMails }, 1, 100),
 	"mail_window":         duration(func(p *Policy) *time.Duration { return &p.MailWindow }, time.Hour, 30*day),

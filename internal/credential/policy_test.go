@@ -139,7 +139,7 @@ func FuzzPolicySet(f *testing.F) {
 				t.Fatalf("%q=%q made a life of %v", key, value, life)
 			}
 		}
-		if lax.Attempts < 1 || lax.CodeTries < 1 || lax.BankAnswers < askedAtRecovery || lax.PasswordMin < 8 || lax.HashMemoryKiB < 64 {
+		if lax.Attempts < 1 || lax.CodeTries < 1 || lax.BankAnswers < AskedAtRecovery || lax.PasswordMin < 8 || lax.HashMemoryKiB < 64 {
 			t.Fatalf("%q=%q opened a limit: %+v", key, value, lax)
 		}
 	})

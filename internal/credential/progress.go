@@ -2,6 +2,7 @@ package credential
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -135,13 +136,13 @@ func mailState(p Procedure, until, now time.Time) MailState {
 	return MailLeft
 }
 
-// bankPage is the bank of ten as its page lists it: the three that a recover
+// bankPage is the bank of ten as its page lists it: the questions that a recover
 // will ask first, then the others in the bank's own order.
 func bankPage(order []PersonalQuestionID) []PersonalQuestionID {
-	page := append([]PersonalQuestionID{}, order[:askedAtRecovery]...)
-	first := map[PersonalQuestionID]bool{page[0]: true, page[1]: true, page[2]: true}
+	first := order[:AskedAtRecovery]
+	page := slices.Clone(first)
 	for _, id := range PersonalQuestions() {
-		if !first[id] {
+		if !slices.Contains(first, id) {
 			page = append(page, id)
 		}
 	}

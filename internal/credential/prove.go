@@ -14,9 +14,6 @@ type ProofForm struct {
 	Answers    map[PersonalQuestionID]string
 }
 
-// maxAnswer bounds a personal answer as typed, in code points.
-const maxAnswer = 100
-
 // Prove takes what was typed on the proof page, checks its shape alone, and
 // leads to the review. Refusals are [Errors], one for each field.
 func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) error {
@@ -30,14 +27,9 @@ func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) 
 		faults.add(checkBirthday(form.Day, form.Month))
 		p.Typed.Day, p.Typed.Month = form.Day, form.Month
 		if p.Kind == Generate {
-			p.Typed.Record = Facts{}
-			for _, q := range RecordQuestions(p.Typed.Audience) {
-				chosen := form.Record[q.ID]
-				if !FactDomainOK(q.ID, chosen) {
-					faults.add(invalid("record."+string(q.ID), "choose"))
-				}
-				p.Typed.Record[q.ID] = chosen
-			}
+			var unanswered Errors
+			p.Typed.Record, unanswered = ParseRecordAnswers(p.Typed.Audience, func(id FactID) string { return form.Record[id] })
+			faults = append(faults, unanswered...)
 		} else {
 			p.Typed.Answers = map[string]string{}
 			for _, id := range p.Typed.Asked {
@@ -45,7 +37,7 @@ func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) 
 				switch {
 				case NormaliseAnswer(answer) == "":
 					faults.add(invalid("bank."+string(id), "empty"))
-				case utf8.RuneCountInString(answer) > maxAnswer:
+				case utf8.RuneCountInString(answer) > maxAnswerTyped:
 					faults.add(invalid("bank."+string(id), "too_long"))
 				}
 				p.Typed.Answers[string(id)] = answer

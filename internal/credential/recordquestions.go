@@ -202,22 +202,24 @@ func ThinRecord(p Person, a Audience) bool {
 }
 
 // ParseRecordAnswers reads the answers to the questions of an audience; get
-// gives what was sent for a fact. Every answer must be one of the options: else
-// the refusal is [Invalid] in field "record.<fact>" by rule "choose", of the
-// first such question in page order. An unknown audience is refused likewise in
+// gives what was sent for a fact. Every answer must be one of the options; each
+// that is none is refused, [Invalid] in field "record.<fact>" by rule "choose",
+// in page order. The facts hold the others. An unknown audience is refused in
 // field "audience".
-func ParseRecordAnswers(a Audience, get func(FactID) string) (Facts, error) {
+func ParseRecordAnswers(a Audience, get func(FactID) string) (Facts, Errors) {
 	ids, ok := recordLists[a]
 	if !ok {
-		return nil, invalid("audience", "choose")
+		return nil, Errors{invalid("audience", "choose")}
 	}
+	var faults Errors
 	answers := make(Facts, len(ids))
 	for _, id := range ids {
 		code := get(id)
 		if !FactDomainOK(id, code) {
-			return nil, invalid("record."+string(id), "choose")
+			faults.add(invalid("record."+string(id), "choose"))
+			continue
 		}
 		answers[id] = code
 	}
-	return answers, nil
+	return answers, faults
 }

@@ -1,7 +1,6 @@
 package credential
 
 import (
-	"errors"
 	"slices"
 	"testing"
 
@@ -148,29 +147,32 @@ func TestThinRecord(t *testing.T) {
 func TestParseRecordAnswers(t *testing.T) {
 	for _, a := range Audiences() {
 		want := fullFacts(a)
-		got, err := ParseRecordAnswers(a, func(id FactID) string { return want[id] })
-		if err != nil {
-			t.Fatal(err)
+		got, faults := ParseRecordAnswers(a, func(id FactID) string { return want[id] })
+		if len(faults) > 0 {
+			t.Fatal(faults)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", a, diff)
 		}
 		questions := RecordQuestions(a)
 		for _, wrong := range []string{"", "nowhere", questions[2].Options[0] + " "} {
-			_, err = ParseRecordAnswers(a, func(id FactID) string {
+			got, faults := ParseRecordAnswers(a, func(id FactID) string {
 				if id == questions[2].ID || id == questions[5].ID {
 					return wrong
 				}
 				return want[id]
 			})
-			var refusal *Error
-			if !errors.As(err, &refusal) || *refusal != (Error{Kind: Invalid, Field: "record." + string(questions[2].ID), Rule: "choose"}) {
-				t.Errorf("%s with two answers %q: %v, want the first field refused", a, wrong, err)
+			both := Errors{invalid("record."+string(questions[2].ID), "choose"), invalid("record."+string(questions[5].ID), "choose")}
+			if diff := cmp.Diff(both, faults); diff != "" {
+				t.Errorf("%s with two answers %q (-want +got):\n%s", a, wrong, diff)
+			}
+			if len(got) != len(want)-2 {
+				t.Errorf("%s: %d right answers kept, want %d", a, len(got), len(want)-2)
 			}
 		}
 	}
-	if _, err := ParseRecordAnswers("nobody", func(FactID) string { return NotOnRecord }); !IsKind(err, Invalid) {
-		t.Errorf("unknown audience: %v, want Invalid", err)
+	if _, faults := ParseRecordAnswers("nobody", func(FactID) string { return NotOnRecord }); !IsKind(faults, Invalid) {
+		t.Errorf("unknown audience: %v, want Invalid", faults)
 	}
 }
 
@@ -193,9 +195,9 @@ func FuzzParseRecordAnswers(f *testing.F) {
 	f.Add("empleador", "none")
 	f.Add("", "\x00")
 	f.Fuzz(func(t *testing.T, audience, answer string) {
-		facts, err := ParseRecordAnswers(Audience(audience), func(FactID) string { return answer })
-		if (err == nil) == (facts == nil) {
-			t.Fatalf("facts %v and error %v", facts, err)
+		facts, faults := ParseRecordAnswers(Audience(audience), func(FactID) string { return answer })
+		if asked := len(RecordQuestions(Audience(audience))); asked > 0 && len(facts)+len(faults) != asked {
+			t.Fatalf("%d questions, facts %v and faults %v", asked, facts, faults)
 		}
 		for id, code := range facts {
 			if !FactDomainOK(id, code) {

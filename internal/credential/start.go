@@ -213,7 +213,7 @@ func (s *Service) bankOrder(subject Subject) []PersonalQuestionID {
 // docs/decisions/0003), else those first three.
 func (s *Service) asked(tx Tx, subject Subject) ([]PersonalQuestionID, error) {
 	order := s.bankOrder(subject)
-	asked := order[:askedAtRecovery]
+	asked := order[:AskedAtRecovery]
 	account, err := tx.Account(subject)
 	switch {
 	case err == nil && !account.Answers.IsZero():

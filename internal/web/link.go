@@ -103,11 +103,7 @@ func (s *Server) linkPage(w http.ResponseWriter, r *http.Request, status int, p 
 	}
 	view.Procedure = look.ID.String()
 	view.Problem = len(p) > 0
-	for m := 1; m <= 12; m++ {
-		view.Months = append(view.Months, choice{
-			Value: numberText(m), Label: s.Words.Month(m), Chosen: m == parseMonth(view.Month),
-		})
-	}
+	view.Months = s.months(view.Month)
 	s.render(w, r, status, "link", view)
 	return nil
 }
@@ -148,7 +144,7 @@ func (s *Server) continueLink(w http.ResponseWriter, r *http.Request) error {
 		held = &claim
 	}
 	claim, err := s.Service.ContinueLink(r.Context(), s.actor(r), link, held,
-		parseNumber(r.PostForm.Get("dia")), parseMonth(r.PostForm.Get("mes")))
+		parseNumber(r.PostForm.Get("dia")), parseNumber(r.PostForm.Get("mes")))
 	if err == nil {
 		s.setCookie(w, cookieProcedure, claim.Token(), 0)
 		redirect(w, pathClave)

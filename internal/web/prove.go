@@ -63,12 +63,7 @@ func (s *Server) provePage(w http.ResponseWriter, r *http.Request, status int, v
 		TriesLeft: v.TriesLeft, Failed: v.Failed > 0,
 	}
 	view.Problem = len(p) > 0
-	chosen := parseMonth(view.Month)
-	for m := 1; m <= 12; m++ {
-		view.Months = append(view.Months, choice{
-			Value: strconv.Itoa(m), Label: s.Words.Month(m), Chosen: m == chosen,
-		})
-	}
+	view.Months = s.months(view.Month)
 	if v.Kind == credential.Generate {
 		for _, q := range credential.RecordQuestions(v.Audience) {
 			name := "record." + string(q.ID)
@@ -117,7 +112,17 @@ func numberText(n int) string {
 	return strconv.Itoa(n)
 }
 
-// parseNumber reads a day; 0 is none.
+// months are the options of «Mes», the typed one chosen.
+func (s *Server) months(typed string) []choice {
+	chosen := parseNumber(typed)
+	var list []choice
+	for m := 1; m <= 12; m++ {
+		list = append(list, choice{Value: strconv.Itoa(m), Label: s.Words.Month(m), Chosen: m == chosen})
+	}
+	return list
+}
+
+// parseNumber reads a day or a month; 0 is none.
 func parseNumber(text string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || n < 0 || n > 99 {
@@ -126,16 +131,13 @@ func parseNumber(text string) int {
 	return n
 }
 
-// parseMonth reads a month as its number.
-func parseMonth(text string) int { return parseNumber(text) }
-
 func (s *Server) prove(w http.ResponseWriter, r *http.Request) error {
 	claim, err := s.posted(r)
 	if err != nil {
 		return err
 	}
 	in := credential.ProofForm{
-		Day: parseNumber(r.PostForm.Get("dia")), Month: parseMonth(r.PostForm.Get("mes")),
+		Day: parseNumber(r.PostForm.Get("dia")), Month: parseNumber(r.PostForm.Get("mes")),
 		Record: map[credential.FactID]string{}, Answers: map[credential.PersonalQuestionID]string{},
 	}
 	for name := range r.PostForm {

@@ -11,6 +11,7 @@ type questionsView struct {
 	base
 	Problems  problems
 	Questions []questionView
+	First     int // how many of them, in front, a recover will ask
 	Least     int // how many must be answered
 }
 
@@ -28,6 +29,7 @@ func (s *Server) showQuestions(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) questionsPage(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
 	v.Step = credential.StepQuestions
 	view := questionsView{base: s.within(r, v, s.Words.Text("questions.title")), Problems: p, Least: s.Service.Policy().BankAnswers}
+	view.First = credential.AskedAtRecovery
 	view.Problem = len(p) > 0
 	for _, id := range v.Bank {
 		one := s.personalQuestion(id, p)

@@ -89,7 +89,8 @@ func HTTPServer(h http.Handler, errorLog *slog.Logger) *http.Server {
 	}
 }
 
-// The paths of the journey. Other packages and mails build links from them.
+// The paths of the journey. The mails' links stand in package mail; a test in
+// package site walks through both.
 const (
 	PathStart         = "/clave/generar-recuperar"
 	pathProve         = PathStart + "/prueba"

@@ -1,0 +1,54 @@
+package credential
+
+import (
+	"context"
+)
+
+// How long rows are kept after they have no more use.
+const (
+	keepProcedures = 30 * day
+	keepMarks      = 62 * day
+	keepMails      = 30 * day
+)
+
+// Sweep deletes what is past its retention, batch after batch, each in a
+// transaction of its own so that nobody waits long for it.
+func (s *Service) Sweep(ctx context.Context) (int64, error) {
+	now := s.now()
+	r := Retention{
+		Now: now, Procedures: now.Add(-keepProcedures), Attempts: now.Add(-2 * strangersMemory * s.policy.AttemptWindow),
+		Marks: now.Add(-keepMarks), Mails: now.Add(-keepMails),
+	}
+	var all int64
+	for {
+		var n int64
+		err := s.store.Update(ctx, 0, func(tx Tx) (err error) {
+			n, err = tx.Sweep(r)
+			return err
+		})
+		all += n
+		if err != nil || n == 0 {
+			return all, err
+		}
+	}
+}
+
+// SignHeads reads the heads of all audit chains and signs them, to be kept
+// outside the database.
+func (s *Service) SignHeads(ctx context.Context) (AuditHeads, error) {
+	heads := AuditHeads{At: s.now()}
+	err := s.store.View(ctx, func(tx Tx) error {
+		for shard := range uint8(AuditShards) {
+			seq, last, err := tx.AuditLast(shard)
+			if err != nil {
+				return err
+			}
+			heads.Seq[shard], heads.MAC[shard] = seq, last
+		}
+		return nil
+	})
+	if err != nil {
+		return AuditHeads{}, err
+	}
+	return s.keys.sign(heads), nil
+}
