@@ -7,7 +7,7 @@
 //
 // Personal data that is not searched by is sealed with the key ring, bound to
 // its table, column and row; what decides rights carries a MAC; audit rows are
-// chained. See docs/design, "Storage and keys".
+// chained. See docs/decisions/0002 for the order of writes.
 package sqlstore
 
 import (
