@@ -77,11 +77,12 @@ unit: ## Go tests with the race detector, both database engines
 assets-check: ## check that the committed assets are what make assets builds
 	$(call title,assets)
 	@scripts/assets.sh check
+	@cd assets && node --test
 
 .PHONY: browser
 browser: build ## browser tests against bin/aldaba
 	$(call title,browser tests)
-	@if [ -f e2e/package.json ]; then cd e2e && ALDABA="$(CURDIR)/bin/aldaba" node --test; else echo "none yet"; fi
+	@cd e2e && ALDABA="$(CURDIR)/bin/aldaba" node --test
 
 .PHONY: bench
 bench: ## Go benchmarks

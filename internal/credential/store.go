@@ -129,12 +129,12 @@ type Tx interface {
 	// commits.
 	Audit(e AuditEntry) error
 	// AuditRows gives up to n rows of an audit shard with Seq above after, in
-	// order; AuditHead the shard's last Seq and MAC (0 and empty before the
-	// first).
+	// order; AuditHead the row that stands for the shard's end: its last Seq and
+	// [KeyRing.HeadMAC] over it (0 and empty before the first).
 	AuditRows(shard uint8, after int64, n int) ([]AuditRow, error)
 	AuditHead(shard uint8) (seq int64, mac []byte, err error)
-	// AuditLast gives Seq and MAC of the shard's last row (0 and empty before
-	// the first).
+	// AuditLast gives the shard's last Seq and that row's own chain MAC, once the
+	// head has been found to hold (0 and empty before the first).
 	AuditLast(shard uint8) (seq int64, mac []byte, err error)
 
 	// Meta and SetMeta keep a few facts about the database itself (seed,

@@ -78,9 +78,13 @@ func storedEmail(text string) (credential.Email, error) {
 // sealNobody makes the record that is opened when a number is nobody's: of the
 // size and shape that people's records have.
 func sealNobody(keys *credential.KeyRing) ([]byte, error) {
-	number, err := credential.ParseNumber(credential.Cedula, "1710034065")
+	number, err := credential.ParseNumber(credential.Cedula, "2222222222")
 	if err != nil {
 		return nil, fmt.Errorf("the record of nobody: %w", err)
+	}
+	facts := credential.Facts{}
+	for _, q := range credential.RecordQuestions(credential.Affiliate) {
+		facts[q.ID] = q.Options[0]
 	}
 	return sealPerson(keys, credential.Subject{}, credential.Person{
 		Number:     number,
@@ -88,10 +92,7 @@ func sealNobody(keys *credential.KeyRing) ([]byte, error) {
 		Surnames:   credential.NewText("Nunca Ninguna"),
 		Birth:      credential.Date{Year: 1980, Month: time.January, Day: 15},
 		Audiences:  []credential.Audience{credential.Affiliate},
-		Facts: credential.Facts{
-			"first_contribution": "1999", "last_employer": "commerce", "birth_province": "pichincha",
-			"affiliation_kind": "private", "first_pension": credential.NotOnRecord, "monthly_range": "400_600",
-		},
+		Facts:      facts,
 	})
 }
 
