@@ -45,15 +45,16 @@ func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveFor
 	if !found || !person.Death.IsZero() {
 		return DeviceID{}, &Error{Kind: Denied, Rule: "proof"} // died or left the register since the verdict
 	}
+	if p.Step == StepDone {
+		return s.secondPress(ctx, p.Subject, clave)
+	}
 	leave, err := s.gate.Enter(ctx)
 	if err != nil {
 		return DeviceID{}, err
 	}
 	defer leave()
-	if p.Step == StepDone {
-		return s.secondPress(ctx, p.Subject, clave)
-	}
 	hash := s.policy.HashParams().Hash([]byte(clave.Reveal()))
+	leave() // the next one hashes while this one writes
 
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
@@ -119,6 +120,11 @@ func (s *Service) secondPress(ctx context.Context, subject Subject, clave Passwo
 	if err != nil {
 		return DeviceID{}, err
 	}
+	leave, err := s.gate.Enter(ctx)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	defer leave()
 	if VerifyHash(account.Clave, []byte(clave.Reveal())) {
 		return DeviceID{}, nil
 	}

@@ -101,8 +101,9 @@ func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) (Claim, err
 	if err != nil {
 		return Claim{}, err
 	}
+	leave := func() {} // a generate hashes nothing here
 	if p.Kind == Recover {
-		leave, err := s.gate.Enter(ctx)
+		leave, err = s.gate.Enter(ctx)
 		if err != nil {
 			return Claim{}, err
 		}
@@ -113,6 +114,7 @@ func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) (Claim, err
 		return Claim{}, err
 	}
 	holds := s.proofHolds(charge, person, found)
+	leave() // the next one hashes while this one writes
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
 	return s.writeVerdict(ctx, by, c, charge, holds, now)
