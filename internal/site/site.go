@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -34,6 +35,7 @@ type Config struct {
 	Policy       credential.Policy
 	PublicURL    *url.URL
 	Institution  web.Institution
+	Proxies      []netip.Prefix // whose X-Forwarded-For counts
 	SMTP         mail.SMTPConfig
 	HeadsFile    string // where signed audit heads are appended; "" for nowhere
 	Now          func() time.Time
@@ -115,7 +117,7 @@ func (s *Site) build(ctx context.Context) error {
 	}
 	s.Web, err = web.New(web.Config{
 		Service: s.Service, Words: words.Spanish(), PublicURL: c.PublicURL,
-		Institution: c.Institution, Logger: c.Logger, Demo: c.Demo, Now: c.Now,
+		Institution: c.Institution, Logger: c.Logger, Demo: c.Demo, Now: c.Now, Proxies: c.Proxies,
 	})
 	return err
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -100,7 +99,7 @@ func (s *Server) actor(r *http.Request) credential.Actor {
 	device, _ := credential.ParseDeviceID(s.cookie(r, cookieDevice))
 	return credential.Actor{
 		Kind:    credential.Citizen,
-		Network: network(r.RemoteAddr),
+		Network: network(s.applicant(r)),
 		Device:  device,
 		Browser: browserKind(r.UserAgent()),
 		Route:   eventOf(r).route,
@@ -109,16 +108,10 @@ func (s *Server) actor(r *http.Request) credential.Actor {
 
 // network is what counts as one network: an IPv4 address, or an IPv6 /56, which
 // is what a home is given.
-func network(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
+func network(addr netip.Addr) string {
+	if !addr.IsValid() {
 		return "unknown"
 	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return "unknown"
-	}
-	addr = addr.Unmap().WithZone("")
 	if addr.Is4() {
 		return addr.String()
 	}

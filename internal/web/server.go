@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -24,6 +25,7 @@ type Config struct {
 	Logger      *slog.Logger // one line per request; discarded when nil
 	Demo        *Demo        // the demo's own pages; nil in serve, where they are 404
 	Now         func() time.Time
+	Proxies     []netip.Prefix // before this program: of them alone X-Forwarded-For counts
 }
 
 // Institution is who runs the front door and how to reach them.
