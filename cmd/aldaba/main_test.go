@@ -75,6 +75,7 @@ func TestMisuse(t *testing.T) {
 			write("no-ring/aldaba.db", "x"), failed, "key ring"},
 		{"broken ring", "demo --listen 127.0.0.1:0 --staff-listen 127.0.0.1:0 --data " +
 			write("bad-ring/keys.json", "{}"), failed, "keys.json"},
+		{"nothing to verify at", "audit verify", misuse, "--config FILE"},
 		{"nothing to verify", "audit verify --data " + filepath.Join(dir, "none"), failed, "none"},
 	}
 	for _, c := range cases {
@@ -154,7 +155,7 @@ func start(t *testing.T, args ...string) program {
 // folder goes on where it stopped, a cookie and the moved clock included.
 func TestGoesOnAfterKill(t *testing.T) {
 	dir := t.TempDir()
-	p := start(t, "--data", dir)
+	p := start(t, "--data", dir, "--seed", "otra")
 	var people []struct{ Numero string }
 	getJSON(t, p.url+"/demo/personas.json", &people)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

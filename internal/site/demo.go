@@ -26,8 +26,8 @@ import (
 // DemoConfig is what `aldaba demo` was asked for.
 type DemoConfig struct {
 	Dir         string // database, key ring, mailbox and people
-	People      int    // random people besides the named cases
-	Seed        string
+	People      *int    // random people besides the named cases; nil for what Dir holds, else 200
+	Seed        *string // what they are made from; nil for what Dir was made from, else "aldaba"
 	Policy      credential.Policy
 	Database    string // "" for a SQLite file in Dir
 	SMTP        string // host:port of a relay; "" for the demo's own mailbox
@@ -128,7 +128,7 @@ func (d *Demo) Run(ctx context.Context) error {
 	if d.box != nil {
 		boxDone.Go(func() { boxErr = d.box.Run(boxCtx) })
 	}
-	err := d.Site.Serve(ctx, d.Citizens, d.Staff)
+	err := d.Site.Serve(ctx, Listening{citizens, d.Citizens}, Listening{staff, d.Staff})
 	stopBox()
 	boxDone.Wait()
 	return errors.Join(err, boxErr)
@@ -262,14 +262,27 @@ func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]web.Demo
 	if err != nil {
 		return nil, err
 	}
-	want := strconv.Itoa(c.People)
-	switch {
-	case seeded != "" && seeded != c.Seed:
-		return nil, fmt.Errorf("--seed %s: the data in %s were made with seed %s; use that one or another folder", c.Seed, c.Dir, seeded)
-	case seeded != "" && people != want:
-		return nil, fmt.Errorf("--people %s: the data in %s hold %s people; use that number or another folder", want, c.Dir, people)
+	from, n := "aldaba", 200
+	if seeded != "" {
+		from = seeded
+		n, err = strconv.Atoi(people)
+		if err != nil {
+			return nil, fmt.Errorf("the data in %s do not say how many people they hold: %w", c.Dir, err)
+		}
 	}
-	fakes := registry.Generate(c.Seed, c.People, seedEpoch)
+	switch {
+	case seeded != "" && c.Seed != nil && *c.Seed != seeded:
+		return nil, fmt.Errorf("--seed %s: the data in %s were made with seed %s; use that one or another folder", *c.Seed, c.Dir, seeded)
+	case seeded != "" && c.People != nil && *c.People != n:
+		return nil, fmt.Errorf("--people %d: the data in %s hold %d people; use that number or another folder", *c.People, c.Dir, n)
+	}
+	if c.Seed != nil {
+		from = *c.Seed
+	}
+	if c.People != nil {
+		n = *c.People
+	}
+	fakes := registry.Generate(from, n, seedEpoch)
 	if seeded == "" {
 		rows := accountsOf(s, fakes, now)
 		err = s.Store.Update(ctx, 0, func(tx credential.Tx) error {
@@ -279,11 +292,11 @@ func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]web.Demo
 					return err
 				}
 			}
-			err := tx.SetMeta(metaSeed, c.Seed)
+			err := tx.SetMeta(metaSeed, from)
 			if err != nil {
 				return err
 			}
-			return tx.SetMeta(metaPeople, want)
+			return tx.SetMeta(metaPeople, strconv.Itoa(n))
 		})
 		if err != nil {
 			return nil, err

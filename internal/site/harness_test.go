@@ -137,7 +137,7 @@ func newWorld(t testing.TB, dsn string, options ...option) *world {
 		cancel()
 		t.Fatal(err)
 	}
-	people, err := seed(ctx, s, DemoConfig{Dir: "test", People: wc.people, Seed: "prueba"}, clock.Now())
+	people, err := seed(ctx, s, DemoConfig{Dir: "test", People: &wc.people, Seed: new("prueba")}, clock.Now())
 	if err != nil {
 		cancel()
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ import (
 // Config is what a [Site] is built from.
 type Config struct {
 	Database     string // DSN, see sqlstore.Config
+	Existing     bool   // the database must be there, with this program's schema
 	Keys         *credential.KeyRing
 	Policy       credential.Policy
 	PublicURL    *url.URL
@@ -64,7 +66,7 @@ func New(ctx context.Context, c Config) (*Site, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Observe: c.Observe})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: c.Existing, Observe: c.Observe})
 	if err != nil {
 		return nil, err
 	}
@@ -125,24 +127,34 @@ func (s *Site) build(ctx context.Context) error {
 // metaRing is where the database keeps the mark of the ring it was filled with.
 const metaRing = "key_ring"
 
-// checkRing refuses a database that was filled with another key ring: nothing
-// in it would open.
+// checkRing refuses a database that was filled with another key ring, and marks
+// one that has no mark.
 func (s *Site) checkRing(ctx context.Context) error {
-	sum := s.config.Keys.Lookup("key ring", nil)
-	mine := fmt.Sprintf("%x", sum[:8])
 	return s.Store.Update(ctx, 0, func(tx credential.Tx) error {
-		its, err := tx.Meta(metaRing)
-		switch {
-		case err != nil:
+		mine, err := ringOf(tx, s.config.Keys)
+		if err != nil || mine == "" {
 			return err
-		case its == "":
-			return tx.SetMeta(metaRing, mine)
-		case its != mine:
-			return errors.New("the database was filled with another key ring; start with the key ring that belongs to it")
 		}
-		return nil
+		return tx.SetMeta(metaRing, mine)
 	})
 }
+
+// ringOf refuses a database that was filled with another key ring: nothing in it
+// would open. mark is what one without a mark should get; empty for one that has it.
+func ringOf(tx credential.Tx, keys *credential.KeyRing) (mark string, err error) {
+	sum := keys.Lookup("key ring", nil)
+	mine := fmt.Sprintf("%x", sum[:8])
+	its, err := tx.Meta(metaRing)
+	switch {
+	case err != nil, its == mine:
+		return "", err
+	case its != "":
+		return "", errOtherRing
+	}
+	return mine, nil
+}
+
+var errOtherRing = errors.New("the database was filled with another key ring; start with the key ring that belongs to it")
 
 // Run sends mail and tidies up until ctx ends, then finishes what is under way.
 func (s *Site) Run(ctx context.Context) error {
@@ -257,24 +269,49 @@ func KeptHeads(path string) ([]credential.AuditHeads, error) {
 	return kept, nil
 }
 
-// Operation is what operators and probes ask: health, readiness. It belongs on
-// the staff listener, never on the citizens' one.
+// Operation is what operators and probes ask, health and readiness, in front of
+// the staff's pages: for a staff listener without a third one beside it.
 func (s *Site) Operation() http.Handler {
+	mux := s.operation()
+	mux.Handle("/", s.Web.Staff())
+	return mux
+}
+
+// operation belongs on the staff listener or a third one, never on the citizens'.
+func (s *Site) operation() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		waiting, oldest, err := s.Service.MailQueue(r.Context())
-		switch {
-		case err != nil:
-			say(w, http.StatusServiceUnavailable, "database")
-		case waiting > 0 && s.config.Now().Sub(oldest) > slowMail:
-			say(w, http.StatusOK, fmt.Sprintf("ok\nsmtp: waiting, %d queued", waiting))
-		default:
-			say(w, http.StatusOK, "ok")
+		text, missing := s.readiness(r.Context())
+		if missing {
+			say(w, http.StatusServiceUnavailable, text)
+			return
 		}
+		say(w, http.StatusOK, text)
 	})
-	mux.Handle("/", s.Web.Staff())
 	return mux
+}
+
+// readiness says whether requests can be served; if not, a word for what is
+// missing. A relay that is away is no reason: mail waits.
+func (s *Site) readiness(ctx context.Context) (text string, missing bool) {
+	var waiting int
+	var oldest time.Time
+	err := s.Store.View(ctx, func(tx credential.Tx) (err error) {
+		if _, err = ringOf(tx, s.config.Keys); err == nil {
+			waiting, oldest, err = tx.MailQueue()
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, errOtherRing):
+		return "key ring", true
+	case err != nil:
+		return "database", true
+	case waiting > 0 && s.config.Now().Sub(oldest) > slowMail:
+		return fmt.Sprintf("ok\nsmtp: waiting, %d queued", waiting), false
+	}
+	return "ok", false
 }
 
 // slowMail is how old the oldest waiting mail is when the relay is said to wait.
@@ -292,14 +329,31 @@ func say(w http.ResponseWriter, status int, text string) {
 // together less than the ten seconds in which the program promises to end.
 const drainTime = 5 * time.Second
 
-// Serve answers on both listeners and runs the tasks until ctx ends; then it
+// What a listener is for.
+const (
+	citizens  = "citizens"
+	staff     = "staff"
+	operation = "operation"
+)
+
+// handlers gives each listener what it answers.
+func (s *Site) handlers(listening []Listening) map[string]http.Handler {
+	handlers := map[string]http.Handler{citizens: s.Web.Citizens(), staff: s.Operation()}
+	if slices.ContainsFunc(listening, func(l Listening) bool { return l.Name == operation }) {
+		handlers[staff], handlers[operation] = s.Web.Staff(), s.operation()
+	}
+	return handlers
+}
+
+// Serve answers on the listeners and runs the tasks until ctx ends; then it
 // takes no new connections, finishes what is under way, and returns.
-func (s *Site) Serve(ctx context.Context, citizens, staff net.Listener) error {
+func (s *Site) Serve(ctx context.Context, listening ...Listening) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	servers := map[*http.Server]net.Listener{
-		web.HTTPServer(s.Web.Citizens(), s.config.Logger): citizens,
-		web.HTTPServer(s.Operation(), s.config.Logger):    staff,
+	servers := map[*http.Server]net.Listener{}
+	handlers := s.handlers(listening)
+	for _, l := range listening {
+		servers[web.HTTPServer(handlers[l.Name], s.config.Logger)] = l.Listener
 	}
 	var running sync.WaitGroup
 	faults := make(chan error, len(servers)+1)

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"aldaba/internal/site"
+)
+
+type serveCommand struct {
+	Config string   `required:"" help:"Configuration file; \"aldaba config example\" prints one." placeholder:"FILE"`
+	Set    []string `sep:"none" help:"Override one value of the policy; may be repeated." placeholder:"KEY=VALUE"`
+}
+
+func (c *serveCommand) Run(ctx context.Context, t terminal) error {
+	config, err := site.ReadConfig(c.Config)
+	if _, wrong := errors.AsType[site.Faults](err); err != nil && !wrong {
+		return err
+	}
+	policy, setErr := overridden(config.Policy, c.Set, false)
+	if setErr != nil {
+		return usageError{setErr}
+	}
+	if err != nil {
+		return err
+	}
+	config.Policy = policy
+	config.Logger = slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: config.LogLevel}))
+	service, err := site.StartService(ctx, config)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(t.out, "Aldaba %s for %s\n", version, config.PublicURL)
+	for _, l := range service.Listening() {
+		if err == nil {
+			_, err = fmt.Fprintf(t.out, "  %-10s http://%s\n", l.Name, l.Listener.Addr())
+		}
+	}
+	if err == nil {
+		err = service.Run(ctx)
+	}
+	return errors.Join(err, service.Close())
+}
+
+type checkCommand struct {
+	Config string `required:"" help:"Configuration file." placeholder:"FILE"`
+}
+
+func (c *checkCommand) Run(ctx context.Context, t terminal) error {
+	config, err := site.ReadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	findings := append([]site.Finding{{What: "configuration", Says: c.Config + " holds"}}, site.Check(ctx, config.Config)...)
+	wrong := 0
+	for _, f := range findings {
+		if f.Wrong {
+			complain(t, errors.New(f.What+": "+f.Says), failed)
+			wrong++
+			continue
+		}
+		_, err = fmt.Fprintf(t.out, "%s: %s\n", f.What, f.Says)
+		if err != nil {
+			return err
+		}
+	}
+	if wrong > 0 {
+		return errToldAlready
+	}
+	return nil
+}
+
+type migrateCommand struct {
+	Config string `required:"" help:"Configuration file." placeholder:"FILE"`
+}
+
+func (c *migrateCommand) Run(ctx context.Context, t terminal) error {
+	config, err := site.ReadConfig(c.Config)
+	if err == nil {
+		err = site.Migrate(ctx, config.Config)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(t.out, "database: its tables are those of this program")
+	}
+	return err
+}
+
+type configCommand struct {
+	Example configExample `cmd:"" help:"Print a complete configuration with an explanation of every key."`
+}
+
+type configExample struct{}
+
+func (configExample) Run(t terminal) error {
+	_, err := fmt.Fprint(t.out, site.ExampleConfig)
+	return err
+}
+
+type keysCommand struct {
+	New keysNew `cmd:"" help:"Make a key ring in a new file."`
+}
+
+type keysNew struct {
+	File string `arg:"" help:"The file to make; one that is there already is left alone."`
+}
+
+func (c *keysNew) Run(t terminal) error {
+	err := site.NewKeys(c.File)
+	if err == nil {
+		_, err = fmt.Fprintf(t.out, "%s: a new key ring. Keep a copy apart from the database: without it nothing there can be read.\n", c.File)
+	}
+	return err
+}

@@ -1,0 +1,460 @@
+package site
+
+import (
+	"crypto/x509"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/mail"
+	"aldaba/internal/web"
+)
+
+// ExampleConfig is a complete configuration with an explanation of every key.
+//
+//go:embed example.toml
+var ExampleConfig string
+
+// Serving is what a configuration file asks for: what [New] is built from, and
+// where to listen.
+type Serving struct {
+	Config
+	Citizens  string // addresses to listen on, "host:port"
+	Staff     string
+	Operation string // "" for the staff's
+	LogLevel  slog.Level
+}
+
+// ReadConfig reads a configuration file and the files it names, strictly: an
+// unknown key, a wrong value and a file that cannot be read are faults, and the
+// error is all of them, as [Faults]. Names of files are taken from the folder of
+// the configuration. It reaches neither database nor relay.
+func ReadConfig(file string) (Serving, error) {
+	content, err := readBounded(file, maxFile)
+	if err != nil {
+		return Serving{}, fmt.Errorf("%s: %w", file, err)
+	}
+	r := configReader{parseDocument(file, content), filepath.Dir(file)}
+	var c Serving
+	c.PublicURL = r.publicURL()
+	r.listen(&c)
+	c.Database = r.database()
+	c.Keys = r.keys()
+	c.SMTP = r.smtp()
+	c.Institution = r.institution()
+	c.Policy = r.policy()
+	c.Proxies = r.proxies(c.PublicURL)
+	c.LogLevel = r.logLevel()
+	c.HeadsFile = r.headsFile()
+	return c, r.done()
+}
+
+// readBounded reads a file up to a size.
+func readBounded(path string, most int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, reasonOf(err)
+	}
+	defer func() { _ = file.Close() }() // read only
+	content, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err != nil {
+		return nil, reasonOf(err)
+	}
+	if int64(len(content)) > most {
+		return nil, fmt.Errorf("is larger than %d bytes", most)
+	}
+	return content, nil
+}
+
+// reasonOf is why a file could not be used, without its name.
+func reasonOf(err error) error {
+	if fault, ok := errors.AsType[*fs.PathError](err); ok {
+		return fault.Err
+	}
+	return err
+}
+
+// configReader takes the values that the program knows out of a document.
+type configReader struct {
+	*document
+	dir string // file names are taken from here
+}
+
+// path is a file's name taken from the configuration's folder.
+func (r configReader) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(r.dir, name)
+}
+
+func (r configReader) publicURL() *url.URL {
+	const key, example = "public_url", "https://tramites.institucion.example"
+	text, ok := r.text(key, true, example)
+	if !ok {
+		return nil
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil, u.Host == "", u.Hostname() == "", u.Scheme != "https" && u.Scheme != "http":
+		r.wrong(key, "%q is not an address; write such as %q", printable(text), example)
+	case u.User != nil, u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "", u.ForceQuery, u.Port() != "" && !isPort(u.Port(), 1):
+		r.wrong(key, "%q is more than scheme and host; write %q", printable(u.Redacted()), u.Scheme+"://"+u.Hostname())
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		r.wrong(key, "%q is not encrypted; write %q (http is for this machine alone)", printable(text), "https://"+u.Host)
+	default:
+		return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+func isPort(text string, lowest int) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n >= lowest && n <= 65535
+}
+
+// IsListenAddress reports whether a text is "host:port" to listen on: the host
+// may be left out, and port 0 takes a free one.
+func IsListenAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || !isPort(port, 0) {
+		return false
+	}
+	return host == "" || host == "localhost" || isIP(host) || hostName.MatchString(host)
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+
+func isIP(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+func (r configReader) listen(c *Serving) {
+	taken := map[string]string{}
+	for _, l := range []struct {
+		name   string
+		to     *string
+		needed bool
+		port   string
+	}{{"citizens", &c.Citizens, true, "8080"}, {"staff", &c.Staff, true, "8081"}, {"operation", &c.Operation, false, "8082"}} {
+		key := "listen." + l.name
+		text, ok := r.text(key, l.needed, "127.0.0.1:"+l.port)
+		if !ok {
+			continue
+		}
+		if !IsListenAddress(text) {
+			r.wrong(key, "%q is not an address to listen on; write such as %q", printable(text), "127.0.0.1:"+l.port)
+			continue
+		}
+		*l.to = text
+		_, port, _ := net.SplitHostPort(text) // it was one just now
+		if other := taken[port]; other != "" && port != "0" {
+			r.wrong(key, "port %s is already listen.%s's; write another, such as %s", port, other, l.port)
+		}
+		taken[port] = l.name
+	}
+}
+
+// maxSecret bounds a file with one secret in it, and a key ring.
+const maxSecret = 1 << 20
+
+// secret gives what stands in the one line of a file that a key names.
+func (r configReader) secret(key string, needed bool, example string) (string, bool) {
+	name, ok := r.text(key, needed, example)
+	if !ok {
+		return "", false
+	}
+	content, ok := r.secretFile(key, name)
+	if !ok {
+		return "", false
+	}
+	text := strings.TrimRight(string(content), "\r\n")
+	if text == "" || strings.ContainsAny(text, "\r\n\x00") {
+		r.wrong(key, "%s does not hold one line; write the secret alone into it", r.path(name))
+		return "", false
+	}
+	return text, true
+}
+
+// secretFile reads a file that nobody but its owner and group may read.
+func (r configReader) secretFile(key, name string) ([]byte, bool) {
+	path := r.path(name)
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		err = errors.New("is a folder")
+	}
+	if err == nil && info.Mode().Perm()&0o007 != 0 {
+		r.wrong(key, "%s can be used by everybody on this machine (mode %04o); do chmod 640 or 600", path, info.Mode().Perm())
+		return nil, false
+	}
+	var content []byte
+	if err == nil {
+		content, err = readBounded(path, maxSecret)
+	}
+	if err != nil {
+		r.wrong(key, "%s cannot be read (%v); write the name of a file that is there", path, reasonOf(err))
+		return nil, false
+	}
+	return content, true
+}
+
+func (r configReader) database() string {
+	const key, example = "database.dsn", "aldaba.db"
+	_, inline := r.values[key]
+	_, inFile := r.values["database.dsn_file"]
+	if inline && inFile {
+		r.wrong("database.dsn_file", "stands beside database.dsn; leave one of them")
+	}
+	dsn, ok := r.text(key, !inFile, example)
+	at := key
+	if fromFile, found := r.secret("database.dsn_file", false, "database-dsn"); found {
+		dsn, ok, at = fromFile, true, "database.dsn_file"
+	}
+	if !ok {
+		return ""
+	}
+	scheme, _, isURL := strings.Cut(dsn, "://")
+	switch {
+	case strings.HasPrefix(dsn, "file:"):
+		return dsn
+	case !isURL:
+		return r.path(dsn)
+	case scheme != "postgres" && scheme != "postgresql":
+		r.wrong(at, "%q is no database that this program knows; write the name of a file for SQLite, or postgres://…", printable(scheme)+"://")
+		return ""
+	}
+	u, err := url.Parse(dsn)
+	if err != nil || u.Host == "" && u.Query().Get("host") == "" {
+		r.wrong(at, "is not the address of a PostgreSQL; write such as postgres://aldaba@db.institucion.example/aldaba")
+		return ""
+	}
+	if _, secret := u.User.Password(); at == key && (secret || u.Query().Has("password")) {
+		r.wrong(at, "holds a password; write the address into a file and dsn_file = \"…\" here")
+		return ""
+	}
+	return dsn
+}
+
+func (r configReader) keys() *credential.KeyRing {
+	const key = "keys.file"
+	name, ok := r.text(key, true, "keys.json")
+	if !ok {
+		return nil
+	}
+	if _, err := os.Stat(r.path(name)); errors.Is(err, fs.ErrNotExist) {
+		r.wrong(key, "%s is not there; `aldaba keys new %s` makes a ring for a new database", r.path(name), r.path(name))
+		return nil
+	}
+	content, ok := r.secretFile(key, name)
+	if !ok {
+		return nil
+	}
+	ring, err := credential.ParseKeyRing(content)
+	if err != nil {
+		r.wrong(key, "%s: %v", r.path(name), err)
+		return nil
+	}
+	return ring
+}
+
+// address gives a mail address.
+func (r configReader) address(key, example string) string {
+	text, ok := r.text(key, true, example)
+	if !ok {
+		return ""
+	}
+	email, err := credential.ParseEmail(text)
+	if err != nil {
+		r.wrong(key, "%q is not a mail address; write such as %q", printable(text), example)
+		return ""
+	}
+	return email.Reveal()
+}
+
+func (r configReader) smtp() mail.SMTPConfig {
+	before := len(r.faults)
+	c := mail.SMTPConfig{Security: "starttls"}
+	c.Addr, _ = r.text("smtp.addr", true, "smtp.institucion.example:587")
+	host, port, err := net.SplitHostPort(c.Addr)
+	if c.Addr != "" && (err != nil || host == "" || !isPort(port, 1)) {
+		r.wrong("smtp.addr", "%q is not host:port; write such as %q", printable(c.Addr), "smtp.institucion.example:587")
+	}
+	if text, ok := r.text("smtp.security", false, "starttls"); ok {
+		c.Security = text
+		switch {
+		case !slices.Contains([]string{"starttls", "tls", "none"}, text):
+			r.wrong("smtp.security", "%q is none of starttls, tls, none; write \"starttls\"", printable(text))
+		case text == "none" && host != "" && !isLoopback(host):
+			r.wrong("smtp.security", "\"none\" is for a relay on this machine, which %s is not; write \"starttls\" or \"tls\"", printable(host))
+		}
+	}
+	if name, ok := r.text("smtp.ca_file", false, "relay-ca.pem"); ok {
+		c.RootCAs = r.certificates("smtp.ca_file", name)
+	}
+	c.Username, _ = r.text("smtp.username", false, "aldaba")
+	_, hasPassword := r.values["smtp.password_file"]
+	if hasPassword && c.Username == "" {
+		r.wrong("smtp.password_file", "needs smtp.username beside it; write username = \"…\", or leave it out")
+	}
+	c.Password, _ = r.secret("smtp.password_file", c.Username != "", "smtp-password")
+	c.From = r.address("smtp.from", "no-responder@institucion.example")
+	c.FromName, _ = r.text("smtp.from_name", false, "Seguridad Social")
+	if len(r.faults) > before || r.broken {
+		return c
+	}
+	sender, err := mail.NewSMTP(c) // what the sender itself refuses
+	if err != nil {
+		r.wrong("smtp.addr", "%v", err)
+		return c
+	}
+	if err := sender.Close(); err != nil {
+		r.wrong("smtp.addr", "%v", err)
+	}
+	return c
+}
+
+// certificates reads the authorities that sign a relay's certificate.
+func (r configReader) certificates(key, name string) *x509.CertPool {
+	content, err := readBounded(r.path(name), maxFile)
+	if err != nil {
+		r.wrong(key, "%s cannot be read (%v); write the name of a file that is there", r.path(name), err)
+		return nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(content) {
+		r.wrong(key, "%s holds no certificate in PEM form", r.path(name))
+		return nil
+	}
+	return pool
+}
+
+// phone is a telephone number as tel: links take it (RFC 3966).
+var phone = regexp.MustCompile(`^\+?[0-9]{3,15}$`)
+
+func (r configReader) institution() web.Institution {
+	var i web.Institution
+	for _, one := range []struct {
+		name, example string
+		to            *string
+		needed        bool
+	}{
+		{"name", "Instituto de Seguridad Social", &i.Name, true},
+		{"short_name", "Seguridad Social", &i.ShortName, true},
+		{"phone", "+59320000000", &i.Phone, true},
+		{"phone_text", "(02) 000 0000", &i.PhoneText, false},
+		{"hours", "de lunes a viernes, de 08:00 a 16:30", &i.Hours, true},
+		{"offices", "en los Centros de Atención Universal", &i.Offices, true},
+	} {
+		*one.to, _ = r.text("institution."+one.name, one.needed, one.example)
+	}
+	i.Email = r.address("institution.email", "ayuda@institucion.example")
+	if i.Phone != "" && !phone.MatchString(i.Phone) {
+		r.wrong("institution.phone", "%q is not a number as dialled; write such as \"+59320000000\" (phone_text is how people read it)", printable(i.Phone))
+	}
+	if i.PhoneText == "" {
+		i.PhoneText = i.Phone
+	}
+	return i
+}
+
+func (r configReader) policy() credential.Policy {
+	name := credential.Ficha2026
+	if text, ok := r.text("policy.preset", false, name); ok {
+		name = text
+	}
+	policy, err := credential.Preset(name)
+	if err != nil {
+		r.wrong("policy.preset", "%v", err)
+		policy, _ = credential.Preset(credential.Ficha2026) // so that the other values are still held against their ranges
+	}
+	before := len(r.faults)
+	for _, key := range credential.PolicyKeys() {
+		path := "policy." + key
+		r.asked = append(r.asked, path)
+		v, found := r.values[path]
+		if !found {
+			continue
+		}
+		if v.kind != unstable.String && v.kind != unstable.Integer {
+			r.wrong(path, "holds %s where a number or a text is needed", kindWords(v.kind))
+			continue
+		}
+		err = policy.Set(key, v.text, false)
+		if err != nil {
+			r.wrong(path, "%s", strings.TrimPrefix(err.Error(), "policy key "+key+": "))
+		}
+	}
+	if len(r.faults) > before {
+		return policy
+	}
+	if err = policy.Check(); err != nil {
+		r.fault(max(1, r.tables["policy"]), "policy", "%s", strings.TrimPrefix(err.Error(), "policy: "))
+	}
+	return policy
+}
+
+// proxies gives the networks whose X-Forwarded-For counts. With https one is
+// needed: whoever ends the encryption is the only network that this program
+// sees, and the limits per network would be everybody's together.
+func (r configReader) proxies(public *url.URL) []netip.Prefix {
+	const key = "proxies.trusted"
+	var list []netip.Prefix
+	for _, text := range r.texts(key, "127.0.0.1") {
+		prefix, err := web.ParseProxy(text)
+		if err != nil {
+			r.wrong(key, "%q is neither an address nor a network; write such as \"127.0.0.1\" or \"10.0.0.0/8\"", printable(text))
+			continue
+		}
+		list = append(list, prefix)
+	}
+	if _, found := r.values[key]; !found && public != nil && public.Scheme == "https" {
+		r.missingList(key, "127.0.0.1", "public_url is https, which something before this program ends")
+	}
+	return list
+}
+
+func (r configReader) logLevel() slog.Level {
+	var level slog.Level
+	text, ok := r.text("log.level", false, "info")
+	if ok && (!slices.Contains([]string{"debug", "info", "warn", "error"}, text) || level.UnmarshalText([]byte(text)) != nil) {
+		r.wrong("log.level", "%q is none of debug, info, warn, error; write \"info\"", printable(text))
+	}
+	return level
+}
+
+func (r configReader) headsFile() string {
+	const key = "audit.heads_file"
+	name, ok := r.text(key, false, "audit-heads.jsonl")
+	if !ok {
+		return ""
+	}
+	path := r.path(name)
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		r.wrong(key, "the folder of %s is not there; make it", path)
+	}
+	return path
+}
