@@ -1,11 +1,12 @@
-// Package registry is the institution's record of people. Here it invents one:
-// a register of people who do not exist, for the demo, the tests and the
-// benchmarks.
+// Package registry is the institution's record of people: it reads a register
+// from a file (see docs/register.md), and it invents one, of people who do not
+// exist, for the demo, the tests and the benchmarks.
 package registry
 
 import (
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -96,6 +97,15 @@ func (f Fake) BankAnswer(id credential.PersonalQuestionID) string { return f.ban
 // before 2036; from then on all dates move by ten years each decade, so that
 // ages stay sane. Contributions and pensions begin before 2026 (then 2036, …).
 func Generate(seed string, n int, now time.Time) []Fake {
+	fakes := make([]Fake, 0, len(Cases())+min(max(n, 0), MaxPeople))
+	for f := range All(seed, n, now) {
+		fakes = append(fakes, f)
+	}
+	return fakes
+}
+
+// All gives the people of [Generate] one after the other, without keeping them.
+func All(seed string, n int, now time.Time) iter.Seq[Fake] {
 	n = min(max(n, 0), MaxPeople)
 	g := &generator{
 		seed:    seed,
@@ -107,14 +117,18 @@ func Generate(seed string, n int, now time.Time) []Fake {
 	if later := now.Year() - firstAnchor; later > 0 {
 		g.anchor += later / anchorStep * anchorStep
 	}
-	fakes := make([]Fake, 0, len(Cases())+n)
-	for _, name := range Cases() {
-		fakes = append(fakes, g.named(name))
+	return func(yield func(Fake) bool) {
+		for _, name := range Cases() {
+			if !yield(g.named(name)) {
+				return
+			}
+		}
+		for i := 1; i <= n; i++ {
+			if !yield(g.random(i)) {
+				return
+			}
+		}
 	}
-	for i := 1; i <= n; i++ {
-		fakes = append(fakes, g.random(i))
-	}
-	return fakes
 }
 
 // generator keeps what must be unique over the whole register. Everything else
