@@ -56,7 +56,7 @@ func (c *demoCommand) Run(ctx context.Context, t terminal) error {
 	}
 	demo, err := site.StartDemo(ctx, site.DemoConfig{
 		Dir: dir, People: c.People, Seed: c.Seed, Policy: policy, Database: c.Database, SMTP: c.SMTP,
-		Listen: c.Listen, StaffListen: c.StaffListen,
+		Listen: c.Listen, StaffListen: c.StaffListen, Version: version,
 		Logger: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

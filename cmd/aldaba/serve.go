@@ -26,7 +26,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	config.Policy = policy
+	config.Policy, config.Version = policy, version
 	config.Logger = slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: config.LogLevel}))
 	service, err := site.StartService(ctx, config)
 	if err != nil {

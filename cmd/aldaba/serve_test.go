@@ -239,6 +239,9 @@ func TestServe(t *testing.T) {
 	if ready := ask(at["operation"]+"/readyz", http.StatusOK); ready != "ok\n" {
 		t.Errorf("readyz says %q", ready)
 	}
+	if figures := ask(at["operation"]+"/metrics", http.StatusOK); !strings.Contains(figures, "aldaba_build_info{") || !strings.Contains(figures, "aldaba_mail_waiting 0") {
+		t.Errorf("metrics says %s", figures)
+	}
 	page := ask(at["citizens"]+"/clave/generar-recuperar?secreto=1", http.StatusOK)
 	if !strings.Contains(page, "Instituto de Seguridad Social") || strings.Contains(strings.ToLower(page), "demostración") {
 		t.Error("the first page does not show the institution alone")

@@ -21,10 +21,11 @@ type ClaveForm struct {
 //
 // Of several at once one wins. A loser that brought the same clave (a double
 // click) is told of success, any other is Expired "finished".
-func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveForm) (DeviceID, error) {
+func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveForm) (_ DeviceID, err error) {
 	now := s.now()
 	var p Procedure
-	err := s.store.View(ctx, func(tx Tx) (err error) {
+	defer s.observed(PressClave, &p.Kind, &err)
+	err = s.store.View(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepClave, StepDone)
 		return err
 	})

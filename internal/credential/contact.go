@@ -8,13 +8,16 @@ import (
 // SetContact takes the typed address, or nothing where the address on record is
 // fixed, and leads to its review. It is open again after the relay refused the
 // address for good.
-func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed string) error {
+func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed string) (err error) {
+	var kind ProcedureKind
+	defer s.observed(PressContact, &kind, &err)
 	now := s.now()
 	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepContact, StepContactReview, StepSent)
 		if err != nil {
 			return err
 		}
+		kind = p.Kind
 		if p.Step == StepSent && !p.Typed.Refused {
 			return errStep
 		}
@@ -63,7 +66,9 @@ func (s *Service) mailboxHasRoom(tx Tx, e Email, subject Subject, now time.Time)
 // AcceptContact is «Aceptar» on the address: it queues the mail. An address that
 // differs from one on record is a change: every address on record is told
 // first, and the link leaves after the policy's hold unless somebody objects.
-func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) error {
+func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) (err error) {
+	var kind ProcedureKind
+	defer s.observed(PressSend, &kind, &err)
 	now := s.now()
 	shown, found, err := s.personOf(ctx, c, now)
 	if err != nil {
@@ -74,6 +79,7 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) error {
 		if err != nil {
 			return err
 		}
+		kind = p.Kind
 		if !found {
 			return errStep
 		}

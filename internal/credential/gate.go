@@ -19,6 +19,7 @@ type Gate struct {
 
 	mu      sync.Mutex
 	inside  int
+	refused uint64
 	waiting list.List     // of *waiter, first come first
 	typical time.Duration // how long a stay lasts, a moving average; zero before the first ended
 }
@@ -107,6 +108,13 @@ func (g *Gate) Waiting() int {
 	return g.waiting.Len()
 }
 
+// Refused returns how many were refused a place.
+func (g *Gate) Refused() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.refused
+}
+
 // stay begins a stay inside and returns what ends it.
 func (g *Gate) stay() (leave func()) {
 	began := time.Now()
@@ -148,6 +156,7 @@ func (g *Gate) release() {
 // slots. Before any stay has ended nothing is known and it is the longest wait.
 // The lock is held.
 func (g *Gate) full() *Error {
+	g.refused++
 	estimate := g.wait
 	if g.typical > 0 {
 		estimate = g.typical * time.Duration(g.inside+g.waiting.Len()) / time.Duration(g.running)

@@ -90,6 +90,9 @@ func TestGateFull(t *testing.T) {
 		if g.Waiting() != 0 || g.Running() != 1 {
 			t.Errorf("after the deadline: waiting %d, running %d, want 0 and 1", g.Waiting(), g.Running())
 		}
+		if g.Refused() != 3 { // one at once, two by the deadline
+			t.Errorf("refused = %d, want 3", g.Refused())
+		}
 		leave()
 		if g.Running() != 0 {
 			t.Errorf("running = %d, want 0", g.Running())

@@ -23,13 +23,16 @@ func (s *Service) Extend(ctx context.Context, by Actor, c Claim) error {
 // Abandon is «Terminar aquí» and «Finalizar»: this browser holds the procedure
 // no longer. Before the mail was sent the procedure ends; afterwards the mailed
 // link still works, and asks day and month again.
-func (s *Service) Abandon(ctx context.Context, by Actor, c Claim) error {
+func (s *Service) Abandon(ctx context.Context, by Actor, c Claim) (err error) {
+	var kind ProcedureKind
+	defer s.observed(PressAbandon, &kind, &err)
 	now := s.now()
 	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.held(tx, c, now)
 		if err != nil {
 			return err
 		}
+		kind = p.Kind
 		p.Browser = [32]byte{}
 		switch p.Step {
 		case StepDone:

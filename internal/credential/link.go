@@ -66,15 +66,18 @@ func (s *Service) behind(tx Tx, l Link, now time.Time) (Procedure, error) {
 // the mail it is enough; in another, day and month of birth are asked again
 // (each try is one of the procedure's), and the procedure moves here. It
 // consumes nothing. The returned claim takes the place of the old one.
-func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, d, m int) (Claim, error) {
+func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, d, m int) (_ Claim, err error) {
+	var kind ProcedureKind
+	defer s.observed(PressLink, &kind, &err)
 	now := s.now()
 	fresh := newClaim(l.ID)
 	same, right := false, false
-	err := s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
+	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
 		p, err := s.behind(tx, l, now)
 		if err != nil {
 			return err
 		}
+		kind = p.Kind
 		same = s.holds(p, c)
 		if same {
 			return s.openClave(tx, p, fresh, by, ActLinkOpened, now)

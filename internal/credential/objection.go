@@ -56,15 +56,18 @@ func (s *Service) objected(tx Tx, o Objection) (Notice, Procedure, error) {
 // change of address that still waits, and with it everything that was proven
 // with the same answers and has not finished. While the notice lives no other
 // change is taken on the web. It reports whether this press cancelled something.
-func (s *Service) Object(ctx context.Context, by Actor, o Objection) (bool, error) {
+func (s *Service) Object(ctx context.Context, by Actor, o Objection) (_ bool, err error) {
+	var kind ProcedureKind
+	defer s.observed(PressObjection, &kind, &err)
 	now := s.now()
 	cancelled := false
-	err := s.store.Update(ctx, o.Notice.Shard(), func(tx Tx) error {
+	err = s.store.Update(ctx, o.Notice.Shard(), func(tx Tx) error {
 		cancelled = false
 		n, p, err := s.objected(tx, o)
 		if err != nil {
 			return err
 		}
+		kind = p.Kind
 		if !now.Before(n.ExpiresAt) {
 			return &Error{Kind: Expired, Rule: "objection"}
 		}

@@ -16,13 +16,16 @@ type ProofForm struct {
 
 // Prove takes what was typed on the proof page, checks its shape alone, and
 // leads to the review. Refusals are [Errors], one for each field.
-func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) error {
+func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) (err error) {
+	var kind ProcedureKind
+	defer s.observed(PressProve, &kind, &err)
 	now := s.now()
 	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepProve, StepProveReview)
 		if err != nil {
 			return err
 		}
+		kind = p.Kind
 		var faults Errors
 		faults.add(checkBirthday(form.Day, form.Month))
 		p.Typed.Day, p.Typed.Month = form.Day, form.Month
@@ -84,10 +87,11 @@ func (s *Service) triesSpent(p Procedure) error {
 //
 // With the trust the claim changes: the returned one takes the place of c, so
 // that whoever copied a cookie before the proof holds nothing after it.
-func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) (Claim, error) {
+func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) (_ Claim, err error) {
 	now := s.now()
 	var p Procedure
-	err := s.store.View(ctx, func(tx Tx) (err error) {
+	defer s.observed(PressVerdict, &p.Kind, &err)
+	err = s.store.View(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepProveReview)
 		return err
 	})

@@ -14,10 +14,11 @@ func ownData(n Number, p Person, email Email) OwnData {
 // SetQuestions takes the bank of ten of a generate: at least three answered,
 // none of them weak. Three are kept, as one hash: the first three of the
 // number's order where they were answered, else the next answered ones.
-func (s *Service) SetQuestions(ctx context.Context, by Actor, c Claim, typed map[PersonalQuestionID]string) error {
+func (s *Service) SetQuestions(ctx context.Context, by Actor, c Claim, typed map[PersonalQuestionID]string) (err error) {
 	now := s.now()
 	var p Procedure
-	err := s.store.View(ctx, func(tx Tx) (err error) {
+	defer s.observed(PressQuestions, &p.Kind, &err)
+	err = s.store.View(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepQuestions, StepContact, StepContactReview)
 		if err == nil && p.Kind != Generate {
 			err = errStep

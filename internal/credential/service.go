@@ -18,6 +18,9 @@ type Config struct {
 	// MailQueued is called after a transaction that queued mail, so that it
 	// leaves at once. It must not block. May be nil.
 	MailQueued func()
+	// Observe is told what each press came to, for figures. It must not block.
+	// May be nil.
+	Observe func(Event)
 }
 
 // Service is the use cases. It is safe for concurrent use.
@@ -30,6 +33,7 @@ type Service struct {
 	phrase     func() string
 	clock      func() time.Time
 	mailQueued func()
+	observe    func(Event)
 	gate       *Gate
 	captcha    *Captcha // nil where the policy leaves it out
 	// ghost is the hash that numbers without answers are compared with: of the
@@ -55,7 +59,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, registry: c.Registry, keys: c.Keys, policy: c.Policy,
-		common: c.Common, phrase: c.Phrase, clock: c.Now, mailQueued: c.MailQueued,
+		common: c.Common, phrase: c.Phrase, clock: c.Now, mailQueued: c.MailQueued, observe: c.Observe,
 		gate:  NewGate(c.Policy.GateRunning, c.Policy.GateQueue, c.Policy.GateWait),
 		ghost: c.Policy.HashParams().Dummy(),
 	}
@@ -63,6 +67,12 @@ func New(c Config) (*Service, error) {
 		s.captcha = NewCaptcha(c.Keys.CaptchaKey(), c.Policy.CaptchaCost, c.Policy.CaptchaLife)
 	}
 	return s, nil
+}
+
+// GateLoad says how many hashes run, how many wait to, and how many were refused
+// a place since the start.
+func (s *Service) GateLoad() (running, waiting int, refused uint64) {
+	return s.gate.Running(), s.gate.Waiting(), s.gate.Refused()
 }
 
 // Policy gives the numbers and choices by which the procedures run.

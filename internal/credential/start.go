@@ -96,7 +96,8 @@ func (s *Service) checkCaptcha(ctx context.Context, by Actor, solution string, n
 // anybody's, and gives the claim of the browser that holds it. Refusals: a
 // captcha that is missing, wrong, used or expired (Invalid); a network with too
 // many failed numbers (TooMany).
-func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (Claim, error) {
+func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (_ Claim, err error) {
+	defer s.observed(PressStart, &form.Kind, &err)
 	now := s.now()
 	captchaID, captchaExpires, err := s.checkCaptcha(ctx, by, form.Captcha, now)
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 // Resend mails the activation again to the same address: a new generation,
 // which kills the older link and code. While the current mail has not been
 // tried yet it is that mail which will arrive, and nothing changes.
-func (s *Service) Resend(ctx context.Context, by Actor, c Claim) error {
+func (s *Service) Resend(ctx context.Context, by Actor, c Claim) (err error) {
+	var kind ProcedureKind
+	defer s.observed(PressResend, &kind, &err)
 	now := s.now()
 	person, _, err := s.personOf(ctx, c, now)
 	if err != nil {
@@ -19,6 +21,7 @@ func (s *Service) Resend(ctx context.Context, by Actor, c Claim) error {
 		if err != nil {
 			return err
 		}
+		kind = p.Kind
 		if p.HoldUntil.After(now) || (p.Attempted.IsZero() && p.Generation > 0) {
 			return nil
 		}
@@ -49,18 +52,21 @@ const codeDigits = 6
 // a code that is no six digits (Invalid "shape", nothing spent); a wrong one
 // (Denied "code"); one too late (Expired); all tries spent, here or for the
 // number today (TooMany). The returned claim takes the place of c.
-func (s *Service) EnterCode(ctx context.Context, by Actor, c Claim, typed string) (Claim, error) {
+func (s *Service) EnterCode(ctx context.Context, by Actor, c Claim, typed string) (_ Claim, err error) {
+	var kind ProcedureKind
+	defer s.observed(PressCode, &kind, &err)
 	now := s.now()
 	digits := onlyTheDigits(typed)
 	if len(digits) != codeDigits {
 		return Claim{}, invalid("code", "shape")
 	}
 	var generation uint16
-	err := s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	err = s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepSent)
 		if err != nil {
 			return err
 		}
+		kind = p.Kind
 		err = s.mailAlive(p, now)
 		if err != nil {
 			return err

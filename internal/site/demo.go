@@ -25,7 +25,7 @@ import (
 
 // DemoConfig is what `aldaba demo` was asked for.
 type DemoConfig struct {
-	Dir         string // database, key ring, mailbox and people
+	Dir         string  // database, key ring, mailbox and people
 	People      *int    // random people besides the named cases; nil for what Dir holds, else 200
 	Seed        *string // what they are made from; nil for what Dir was made from, else "aldaba"
 	Policy      credential.Policy
@@ -33,6 +33,7 @@ type DemoConfig struct {
 	SMTP        string // host:port of a relay; "" for the demo's own mailbox
 	Listen      string
 	StaffListen string
+	Version     string // of the program
 	Logger      *slog.Logger
 }
 
@@ -110,7 +111,7 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 	d.Site, err = New(ctx, Config{
 		Database: database, Keys: keys, Policy: c.Policy, PublicURL: d.URL,
 		Institution: DemoInstitution(), SMTP: relay, HeadsFile: filepath.Join(c.Dir, "audit-heads.jsonl"),
-		Now: clock.Now, Logger: c.Logger, Demo: shown,
+		Now: clock.Now, Logger: c.Logger, Demo: shown, Version: c.Version,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"aldaba/internal/credential"
 	"aldaba/internal/mail"
 	"aldaba/internal/sqlstore"
@@ -44,6 +46,8 @@ type Config struct {
 	Logger       *slog.Logger
 	Demo         *web.Demo // the demo's own pages; nil in serve
 	Observe      func(query string, rows int64, took time.Duration)
+	Metrics      *prometheus.Registry                          // takes the figures; a new one when nil, never the global one
+	Version      string                                        // of the program, among the figures
 	WrapRegistry func(credential.Registry) credential.Registry // tests put a source that is away; nil for none
 }
 
@@ -56,6 +60,8 @@ type Site struct {
 	config     Config
 	dispatcher *mail.Dispatcher
 	smtp       *mail.SMTP
+	gathered   *prometheus.Registry
+	figures    *figures
 }
 
 // New opens the database and puts everything together. It starts nothing.
@@ -66,16 +72,32 @@ func New(ctx context.Context, c Config) (*Site, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: c.Existing, Observe: c.Observe})
+	s := &Site{config: c, gathered: c.Metrics}
+	if s.gathered == nil {
+		s.gathered = prometheus.NewRegistry()
+	}
+	var err error
+	s.figures, err = newFigures(s.gathered, c.Version, s)
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{Store: store, config: c}
+	s.Store, err = sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: c.Existing, Observe: s.observe})
+	if err != nil {
+		return nil, err
+	}
 	err = s.build(ctx)
 	if err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, errors.Join(err, s.Store.Close())
 	}
 	return s, nil
+}
+
+// observe counts a statement, and tells whoever asked to be told.
+func (s *Site) observe(query string, rows int64, took time.Duration) {
+	s.figures.statement(query, took)
+	if s.config.Observe != nil {
+		s.config.Observe(query, rows, took)
+	}
 }
 
 func (s *Site) build(ctx context.Context) error {
@@ -95,7 +117,7 @@ func (s *Site) build(ctx context.Context) error {
 	s.Service, err = credential.New(credential.Config{
 		Store: s.Store, Registry: registry, Keys: c.Keys, Policy: c.Policy,
 		Common: lists, Phrase: lists.Phrase, Now: c.Now,
-		MailQueued: func() { s.dispatcher.Wake() },
+		MailQueued: func() { s.dispatcher.Wake() }, Observe: s.figures.step,
 	})
 	if err != nil {
 		return err
@@ -120,6 +142,7 @@ func (s *Site) build(ctx context.Context) error {
 	s.Web, err = web.New(web.Config{
 		Service: s.Service, Words: words.Spanish(), PublicURL: c.PublicURL,
 		Institution: c.Institution, Logger: c.Logger, Demo: c.Demo, Now: c.Now, Proxies: c.Proxies,
+		Observe: s.figures.request,
 	})
 	return err
 }
@@ -269,7 +292,7 @@ func KeptHeads(path string) ([]credential.AuditHeads, error) {
 	return kept, nil
 }
 
-// Operation is what operators and probes ask, health and readiness, in front of
+// Operation is what operators and probes ask, health, readiness and figures, in front of
 // the staff's pages: for a staff listener without a third one beside it.
 func (s *Site) Operation() http.Handler {
 	mux := s.operation()
@@ -289,6 +312,7 @@ func (s *Site) operation() *http.ServeMux {
 		}
 		say(w, http.StatusOK, text)
 	})
+	mux.Handle("GET /metrics", s.metricsHandler())
 	return mux
 }
 

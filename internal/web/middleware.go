@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"aldaba/internal/credential"
 )
@@ -141,10 +142,14 @@ func (s *Server) logged(next http.Handler, mux *http.ServeMux) http.Handler {
 					s.message(rec, r, http.StatusInternalServerError, "fault")
 				}
 			}
+			took := s.Now().Sub(began)
+			if s.Observe != nil {
+				s.Observe(Request{Route: e.route, Method: methodOf(r), Status: rec.status, Refusal: e.refusal, Took: took})
+			}
 			level := slog.LevelInfo
 			attrs := []slog.Attr{
 				slog.String("route", e.route), slog.Int("status", rec.status), slog.Int("bytes", rec.bytes),
-				slog.Duration("took", s.Now().Sub(began)), slog.String("request", id),
+				slog.Duration("took", took), slog.String("request", id),
 			}
 			if e.refusal != "" {
 				attrs = append(attrs, slog.String("refusal", e.refusal))
@@ -157,6 +162,25 @@ func (s *Server) logged(next http.Handler, mux *http.ServeMux) http.Handler {
 		}()
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// Request is what one request leaves for figures: words of the program's own and
+// nothing that a client wrote.
+type Request struct {
+	Route   string // the pattern, "none" for a path that is none of ours
+	Method  string // "other" for one that no page takes
+	Status  int
+	Refusal string // "kind/rule", "gone" for a client that left, empty for none
+	Took    time.Duration
+}
+
+// methodOf keeps what a client may invent from being a figure's name.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+		return r.Method
+	}
+	return "other"
 }
 
 func requestID() string {

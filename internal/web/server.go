@@ -25,6 +25,7 @@ type Config struct {
 	Logger      *slog.Logger // one line per request; discarded when nil
 	Demo        *Demo        // the demo's own pages; nil in serve, where they are 404
 	Now         func() time.Time
+	Observe     func(Request)  // told of every request, for figures; may be nil
 	Proxies     []netip.Prefix // before this program: of them alone X-Forwarded-For counts
 }
 
