@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"aldaba/internal/credential"
 	"aldaba/internal/site"
@@ -46,6 +47,9 @@ func (c *demoCommand) Run(ctx context.Context, t terminal) error {
 	if c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
 		return usageError{errors.New("--database: an address that begins with postgres:// is needed")}
 	}
+	if c.SMTP != "" && !site.IsListenAddress(c.SMTP) {
+		return usageError{fmt.Errorf("--smtp %s: a relay such as 127.0.0.1:25 is needed", c.SMTP)}
+	}
 	dir := c.Data
 	if dir == "" {
 		dir, err = os.MkdirTemp("", "aldaba-demo-")
@@ -66,15 +70,31 @@ func (c *demoCommand) Run(ctx context.Context, t terminal) error {
 
   Ciudadanía  %s
   Personal    %s
-  Correo      %s/demo/correo
+  Correo      %s
   Personas    %s/demo/personas
 
   Política %s. Datos en %s. Para terminar: Ctrl+C.
-`, version, demo.URL, demo.StaffURL, demo.URL, demo.URL, policy.Name, dir)
+%s`, version, demo.URL, demo.StaffURL, c.mailLine(demo), demo.URL, policy.Name, dir, clockLine(demo.ClockOffset()))
 	if err == nil {
 		err = demo.Run(ctx)
 	}
 	return errors.Join(err, demo.Close())
+}
+
+// mailLine says where the demo's mail goes.
+func (c *demoCommand) mailLine(demo *site.Demo) string {
+	if c.SMTP != "" {
+		return "sale de verdad, por " + c.SMTP
+	}
+	return demo.URL.String() + "/demo/correo"
+}
+
+// clockLine tells of a clock that was moved in an earlier run; nothing otherwise.
+func clockLine(offset time.Duration) string {
+	if offset == 0 {
+		return ""
+	}
+	return fmt.Sprintf("  Reloj movido %v en un uso anterior de esta carpeta.\n", offset)
 }
 
 func (c *demoCommand) policy() (credential.Policy, error) {

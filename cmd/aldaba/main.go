@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"aldaba/internal/credential"
 	"aldaba/internal/site"
 )
 
@@ -28,14 +29,15 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Demo    demoCommand    `cmd:"" help:"Start the demo: fake people, a mailbox of its own, everything else real."`
-	Serve   serveCommand   `cmd:"" help:"Serve citizens and staff as a configuration file says."`
-	Check   checkCommand   `cmd:"" help:"Check a configuration file without starting, and try its database and relay."`
-	Migrate migrateCommand `cmd:"" help:"Make the database's tables, or bring them up to this program."`
-	Config  configCommand  `cmd:"" help:"Configuration."`
-	Keys    keysCommand    `cmd:"" help:"Key rings."`
-	Audit   auditCommand   `cmd:"" help:"Look after the audit log."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Demo     demoCommand     `cmd:"" help:"Start the demo: fake people, a mailbox of its own, everything else real."`
+	Serve    serveCommand    `cmd:"" help:"Serve citizens and staff as a configuration file says."`
+	Check    checkCommand    `cmd:"" help:"Check a configuration file without starting, and try its database and relay."`
+	Migrate  migrateCommand  `cmd:"" help:"Make the database's tables, or bring them up to this program."`
+	Config   configCommand   `cmd:"" help:"Configuration."`
+	Keys     keysCommand     `cmd:"" help:"Key rings."`
+	Registry registryCommand `cmd:"" help:"The institution's register of people."`
+	Audit    auditCommand    `cmd:"" help:"Look after the audit log."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 type versionCommand struct{}
@@ -104,6 +106,9 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 
 // complain writes an error as one line.
 func complain(t terminal, err error, status int) int {
+	if refusal, ok := errors.AsType[*credential.Error](err); ok && refusal.Err != nil {
+		err = refusal.Err // what an operator can act on, without the domain's own terms
+	}
 	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
 	_, _ = fmt.Fprintln(t.err, "aldaba: "+text) // nobody is left to tell
 	return status

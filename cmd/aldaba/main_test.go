@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"aldaba/internal/credential"
 )
 
 // asProgram makes the test binary run main: a real process to signal and kill.
@@ -49,7 +50,7 @@ func TestMisuse(t *testing.T) {
 		return filepath.Dir(path)
 	}
 	noDatabase := write("no-database/aldaba.db", strings.Repeat("not a database ", 400))
-	write("no-database/keys.json", ringFor(t))
+	write("no-database/keys.json", string(credential.NewKeyFile()))
 	cases := []struct {
 		name   string
 		args   string
@@ -69,6 +70,9 @@ func TestMisuse(t *testing.T) {
 		{"bad number", "demo --people many", misuse, "--people"},
 		{"too many people", "demo --people 10000000", misuse, "--people"},
 		{"bad database", "demo --database mysql://x", misuse, "postgres://"},
+		{"bad relay", "demo --smtp nowhere", misuse, "--smtp nowhere"},
+		{"no PostgreSQL there", "demo --listen 127.0.0.1:0 --staff-listen 127.0.0.1:0 --database postgres://127.0.0.1:1/none --data " +
+			filepath.Join(dir, "unused"), failed, "PostgreSQL"},
 		{"port in use", "demo --data " + filepath.Join(dir, "unused") + " --listen " + occupied.Addr().String(), failed, "in use"},
 		{"no database at all", "demo --listen 127.0.0.1:0 --staff-listen 127.0.0.1:0 --data " + noDatabase, failed, "aldaba.db"},
 		{"database without its ring", "demo --listen 127.0.0.1:0 --staff-listen 127.0.0.1:0 --data " +
@@ -95,22 +99,8 @@ func TestMisuse(t *testing.T) {
 	}
 	_, statErr := os.Stat(filepath.Join(dir, "unused"))
 	if !os.IsNotExist(statErr) {
-		t.Error("a port in use left a folder behind")
+		t.Error("a start that failed left its folder behind")
 	}
-}
-
-func ringFor(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	stopped, cancel := context.WithCancel(t.Context())
-	cancel()
-	var sink bytes.Buffer
-	run(stopped, strings.Fields("demo --people 0 --listen 127.0.0.1:0 --staff-listen 127.0.0.1:0 --set hash_memory_kib=64 --data "+dir), terminal{&sink, &sink})
-	ring, err := os.ReadFile(filepath.Join(dir, "keys.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(ring)
 }
 
 // program is a running demo.

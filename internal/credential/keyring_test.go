@@ -184,7 +184,7 @@ func TestRotation(t *testing.T) {
 	if before.linkHolds(after.link(id, 3)) {
 		t.Error("the new token key does not write")
 	}
-	n, err := ParseNumber(Cedula, "1710034065")
+	n, err := ParseNumber(Cedula, "2051234561")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,8 +34,23 @@ func (s *Service) holds(p Procedure, c *Claim) bool {
 	return c != nil && c.ID == p.ID && p.Browser == s.claimHash(*c)
 }
 
-// behind finds the live procedure behind a link.
+// behind finds the procedure behind a link that still holds. A link whose time
+// is over, but whose procedure still waits for its mail, is Expired with rule
+// "link_expired": another mail can be asked for.
 func (s *Service) behind(tx Tx, l Link, now time.Time) (Procedure, error) {
+	p, err := s.waitingBehind(tx, l, now)
+	if err != nil {
+		return Procedure{}, err
+	}
+	if s.mailAlive(p, now) != nil {
+		return Procedure{}, &Error{Kind: Expired, Rule: "link_expired"}
+	}
+	return p, nil
+}
+
+// waitingBehind finds the live procedure behind a link, whether or not the
+// link's own time is over.
+func (s *Service) waitingBehind(tx Tx, l Link, now time.Time) (Procedure, error) {
 	if !s.keys.linkHolds(l) {
 		return Procedure{}, &Error{Kind: NotFound, Rule: "link"}
 	}
@@ -52,11 +67,7 @@ func (s *Service) behind(tx Tx, l Link, now time.Time) (Procedure, error) {
 	if p.Generation != l.Generation {
 		return Procedure{}, &Error{Kind: Expired, Rule: "replaced_mail"}
 	}
-	err = p.over(now)
-	if err == nil {
-		err = s.mailAlive(p, now)
-	}
-	if err != nil || (p.Step != StepSent && p.Step != StepClave) {
+	if p.over(now) != nil || (p.Step != StepSent && p.Step != StepClave) {
 		return Procedure{}, &Error{Kind: Expired, Rule: "expired"}
 	}
 	return p, nil
@@ -82,9 +93,9 @@ func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, 
 		if same {
 			return s.openClave(tx, p, fresh, by, ActLinkOpened, now)
 		}
-		fault := checkBirthday(d, m)
-		if fault != nil {
-			return fault
+		faults := checkBirthday(d, m)
+		if len(faults) > 0 {
+			return faults
 		}
 		right = d == p.Typed.Day && m == p.Typed.Month
 		return s.chargeCode(tx, p, now)
@@ -100,4 +111,55 @@ func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, 
 		refusal = &Error{Kind: Denied, Rule: "birthday"}
 	}
 	return s.afterCode(ctx, by, l.ID, l.Generation, refusal, ActLinkOpened, now)
+}
+
+// ResendFromLink is «Enviar de nuevo» behind a link whose time is over, in a
+// browser that did not ask for the mail: day and month of birth are asked, as
+// for [Service.ContinueLink], and the mail goes to the same address again.
+func (s *Service) ResendFromLink(ctx context.Context, by Actor, l Link, d, m int) error {
+	now := s.now()
+	var subject Subject
+	right := false
+	err := s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
+		p, err := s.waitingBehind(tx, l, now)
+		if err != nil {
+			return err
+		}
+		if p.Step != StepSent {
+			return &Error{Kind: Expired, Rule: "expired"}
+		}
+		faults := checkBirthday(d, m)
+		if len(faults) > 0 {
+			return faults
+		}
+		subject, right = p.Subject, d == p.Typed.Day && m == p.Typed.Month
+		return s.chargeCode(tx, p, now)
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := afterCharge(ctx)
+	defer cancel()
+	person, _, err := s.person(ctx, subject)
+	if err != nil {
+		return err
+	}
+	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
+		p, err := s.waitingBehind(tx, l, now)
+		if err != nil {
+			return err
+		}
+		if !right {
+			return audited(tx, p, by, ActCodeFailed, now, nil)
+		}
+		return s.sendAgain(tx, p, by, person, now)
+	})
+	if err == nil && !right {
+		err = &Error{Kind: Denied, Rule: "birthday"}
+	}
+	if err != nil {
+		return err
+	}
+	s.mailQueued()
+	return nil
 }

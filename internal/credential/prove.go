@@ -26,8 +26,7 @@ func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) 
 			return err
 		}
 		kind = p.Kind
-		var faults Errors
-		faults.add(checkBirthday(form.Day, form.Month))
+		faults := checkBirthday(form.Day, form.Month)
 		p.Typed.Day, p.Typed.Month = form.Day, form.Month
 		if p.Kind == Generate {
 			var unanswered Errors
@@ -57,17 +56,20 @@ func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) 
 	})
 }
 
-// checkBirthday holds day and month against the calendar, 29 February included.
-func checkBirthday(d, m int) *Error {
-	switch {
-	case d < 1 || d > 31:
-		return invalid("day", "range")
-	case m < 1 || m > 12:
-		return invalid("month", "range")
-	case d > time.Date(2000, time.Month(m)+1, 0, 0, 0, 0, 0, time.UTC).Day():
-		return invalid("day", "not_in_month")
+// checkBirthday holds day and month against the calendar, 29 February included;
+// the refusals name each that is wrong.
+func checkBirthday(d, m int) Errors {
+	var faults Errors
+	if d < 1 || d > 31 {
+		faults.add(invalid("day", "range"))
 	}
-	return nil
+	if m < 1 || m > 12 {
+		faults.add(invalid("month", "range"))
+	}
+	if len(faults) == 0 && d > time.Date(2000, time.Month(m)+1, 0, 0, 0, 0, 0, time.UTC).Day() {
+		faults.add(invalid("day", "not_in_month"))
+	}
+	return faults
 }
 
 // triesSpent refuses a procedure that has lost all its verdicts, before any

@@ -22,27 +22,33 @@ func (s *Service) Resend(ctx context.Context, by Actor, c Claim) (err error) {
 			return err
 		}
 		kind = p.Kind
-		if p.HoldUntil.After(now) || (p.Attempted.IsZero() && p.Generation > 0) {
-			return nil
-		}
-		if int(p.Generation) > s.policy.Resends {
-			return &Error{Kind: TooMany, Rule: "resends", RetryAfter: p.ExpiresAt.Sub(now)}
-		}
-		to, err := ParseEmail(p.Typed.Email)
-		if err != nil {
-			return err
-		}
-		_, err = s.queueActivation(tx, &p, to, person, now)
-		if err != nil {
-			return err
-		}
-		return saved(tx, p, by, ActMailAsked, now, map[string]string{"to": to.Mask(), "again": "yes"})
+		return s.sendAgain(tx, p, by, person, now)
 	})
 	if err != nil {
 		return err
 	}
 	s.mailQueued()
 	return nil
+}
+
+// sendAgain gives a procedure a new mail to the same address, unless its mail is
+// still to be tried.
+func (s *Service) sendAgain(tx Tx, p Procedure, by Actor, person Person, now time.Time) error {
+	if p.HoldUntil.After(now) || (p.Attempted.IsZero() && p.Generation > 0) {
+		return nil
+	}
+	if int(p.Generation) > s.policy.Resends {
+		return &Error{Kind: TooMany, Rule: "resends", RetryAfter: p.ExpiresAt.Sub(now)}
+	}
+	to, err := ParseEmail(p.Typed.Email)
+	if err != nil {
+		return err
+	}
+	_, err = s.queueActivation(tx, &p, to, person, now)
+	if err != nil {
+		return err
+	}
+	return saved(tx, p, by, ActMailAsked, now, map[string]string{"to": to.Mask(), "again": "yes"})
 }
 
 // codeDigits is the length of the mailed code.

@@ -41,6 +41,13 @@ func (c *clock) Now() time.Time {
 	return time.Now().Add(c.offset)
 }
 
+// Offset is how far the clock is from the machine's.
+func (c *clock) Offset() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.offset
+}
+
 // farthest bounds how far the clock goes from the machine's, so that no time
 // overflows.
 const farthest = 100 * 365 * 24 * time.Hour

@@ -47,6 +47,8 @@ type Demo struct {
 
 	box  *mailbox.Mailbox // nil with a relay of one's own
 	lock *os.File
+
+	clock *clock
 }
 
 // DemoInstitution is the example that the demo shows. Its contact data are those
@@ -67,12 +69,28 @@ func DemoInstitution() web.Institution {
 // Nothing is served until [Demo.Run].
 func StartDemo(ctx context.Context, c DemoConfig) (*Demo, error) {
 	d := &Demo{}
+	before, readErr := os.ReadDir(c.Dir)
 	err := d.start(ctx, c)
-	if err != nil {
-		return nil, errors.Join(err, d.Close())
+	if err == nil {
+		return d, nil
 	}
-	return d, nil
+	err = errors.Join(err, d.Close())
+	if len(before) > 0 {
+		return nil, err
+	}
+	// What a start that failed put into an empty folder goes again.
+	if errors.Is(readErr, os.ErrNotExist) {
+		return nil, errors.Join(err, os.RemoveAll(c.Dir))
+	}
+	made, _ := os.ReadDir(c.Dir) // none to remove where it cannot be read
+	for _, entry := range made {
+		err = errors.Join(err, os.Remove(filepath.Join(c.Dir, entry.Name())))
+	}
+	return nil, err
 }
+
+// ClockOffset is how far the demo's clock was moved, now and in earlier runs.
+func (d *Demo) ClockOffset() time.Duration { return d.clock.Offset() }
 
 func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 	// The listeners first: a port in use leaves no folder behind.
@@ -107,6 +125,7 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 	if err != nil {
 		return err
 	}
+	d.clock = clock
 	shown := &web.Demo{Advance: clock.Advance, Mails: d.mails}
 	d.Site, err = New(ctx, Config{
 		Database: database, Keys: keys, Policy: c.Policy, PublicURL: d.URL,

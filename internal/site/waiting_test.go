@@ -409,9 +409,13 @@ func TestProcedureTime(t *testing.T) {
 
 	page = b.begin(credential.Generate, p).follow().want(200)
 	_, inputs := page.form("Continuar")
+	inputs.Set("dia", "17")
 	for range 10 {
 		w.clock.advance(29 * time.Minute)
-		b.send(http.MethodPost, "/clave/generar-recuperar/mas-tiempo", inputs).want(303)
+		again := b.send(http.MethodPost, "/clave/generar-recuperar/mas-tiempo", inputs).want(200)
+		if _, kept := again.form("Continuar"); kept.Get("dia") != "17" {
+			t.Fatalf("after asking for more time the day is %q", kept.Get("dia"))
+		}
 	}
 	if again := b.get(journey[0]).want(200); strings.Contains(again.Body.String(), "mas-tiempo") {
 		t.Error("an eleventh extension is offered")
@@ -559,5 +563,30 @@ func TestAddressRefused(t *testing.T) {
 		if a := other.get(journey[3]); a.Code != 303 || a.Header().Get("Location") != journey[5] {
 			t.Errorf("the address can be changed after the mail left: %d", a.Code)
 		}
+	})
+}
+
+// A link opened too late in a browser that did not ask for it sends another mail
+// to the same address, once day and month are right, and to nobody else.
+func TestResendFromAnExpiredLink(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["nueva"]
+		const to = "nueva@correo.example"
+		w.browser().sent(credential.Generate, p, to)
+		path := linkIn(t, w.activation(to, 1), "/clave/enlace/")
+		w.clock.advance(4 * time.Minute)
+		elsewhere := w.browser()
+		page := elsewhere.get(path).want(410)
+		page.press("Enviar de nuevo", "dia", "31", "mes", "12").want(422)
+		if n := len(w.mails(to, "")); n != 1 {
+			t.Fatalf("%d mails after a wrong birth date, want 1", n)
+		}
+		page.press("Enviar de nuevo", proofDate(p)...).want(200)
+		m := w.activation(to, 2)
+		page = elsewhere.get(linkIn(t, m, "/clave/enlace/")).want(303).follow().want(200)
+		page = page.press("Continuar", proofDate(p)...).want(303).follow().want(200)
+		page.setClave(goodClave).want(303)
+		elsewhere.get(path).want(410)
 	})
 }

@@ -11,9 +11,11 @@ import (
 type Demo struct {
 	People []DemoPerson
 	// Mails gives the mailbox, newest first; to narrows it to one address, ""
-	// for all.
+	// for all. It is nil where mails leave by a relay of one's own.
 	Mails   func(to string) []DemoMail
 	Advance func(d time.Duration) error
+	// Offset is how far the clock was moved so far; nil for not at all.
+	Offset func() time.Duration
 }
 
 // DemoPerson is a row of personas.json: a fake person as seeded.
@@ -65,7 +67,15 @@ func (s *Server) demoPeoplePage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) demoMails(w http.ResponseWriter, r *http.Request) error {
-	return writeJSON(w, s.Demo.Mails(r.URL.Query().Get("para")))
+	return writeJSON(w, s.mails(r.URL.Query().Get("para")))
+}
+
+// mails is the mailbox, empty where there is none.
+func (s *Server) mails(to string) []DemoMail {
+	if s.Demo.Mails == nil {
+		return []DemoMail{}
+	}
+	return s.Demo.Mails(to)
 }
 
 // mailboxView is the mailbox as a page.
@@ -81,15 +91,14 @@ const mailboxPage = 50
 
 func (s *Server) demoMailbox(w http.ResponseWriter, r *http.Request) error {
 	to := r.URL.Query().Get("para")
-	mails := s.Demo.Mails(to)
+	mails := s.mails(to)
 	s.render(w, r, http.StatusOK, "demo_mailbox", mailboxView{
 		s.base(r, s.Words.Text("demo.mailbox.title")), clip(to), mails[:min(mailboxPage, len(mails))], len(mails),
 	})
 	return nil
 }
 
-// demoMailView is one mail as it arrived. Its HTML body stands in a frame
-// without scripts, its link to be followed from the text.
+// demoMailView is one mail as it arrived: its HTML body in a frame, then its text.
 type demoMailView struct {
 	base
 	Mail  DemoMail
@@ -100,15 +109,81 @@ type demoMailView struct {
 type mailLine struct{ Text, Link string }
 
 func (s *Server) demoMail(w http.ResponseWriter, r *http.Request) error {
-	for _, mail := range s.Demo.Mails("") {
+	mail, err := s.mail(r)
+	if err != nil {
+		return err
+	}
+	s.render(w, r, http.StatusOK, "demo_mail", demoMailView{
+		s.base(r, mail.Subject), mail, mailLines(mail.Text, s.PublicURL.String()),
+	})
+	return nil
+}
+
+// mail finds the mail that a path names.
+func (s *Server) mail(r *http.Request) (DemoMail, error) {
+	for _, mail := range s.mails("") {
 		if mail.ID == r.PathValue("id") {
-			s.render(w, r, http.StatusOK, "demo_mail", demoMailView{
-				s.base(r, mail.Subject), mail, mailLines(mail.Text, s.PublicURL.String()),
-			})
-			return nil
+			return mail, nil
 		}
 	}
-	return &httpError{http.StatusNotFound, "not_found"}
+	return DemoMail{}, &httpError{http.StatusNotFound, "not_found"}
+}
+
+// mailPolicy is the content security policy of a mail's HTML body in its frame:
+// its own inline styles and nothing else, no scripts, no origin; its links open
+// beside the mailbox, as a webmail opens them.
+const mailPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
+	"sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+
+func (s *Server) demoMailHTML(w http.ResponseWriter, r *http.Request) error {
+	mail, err := s.mail(r)
+	if err != nil {
+		return err
+	}
+	if mail.HTML == "" {
+		return &httpError{http.StatusNotFound, "not_found"}
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", mailPolicy)
+	h.Del("Cross-Origin-Opener-Policy") // a sandboxed page that asks for it is refused
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	_, err = w.Write([]byte(mail.HTML))
+	return err
+}
+
+// clockMoved says how far the demo's clock was moved; empty for not at all.
+func (s *Server) clockMoved() string {
+	if s.Demo == nil || s.Demo.Offset == nil {
+		return ""
+	}
+	by := s.Demo.Offset()
+	switch {
+	case by > 0:
+		return s.Words.Text("demo.clock.ahead", "by", s.span(by))
+	case by < 0:
+		return s.Words.Text("demo.clock.behind", "by", s.span(-by))
+	}
+	return ""
+}
+
+// span writes a duration above zero in its units, seconds only where there is
+// nothing greater.
+func (s *Server) span(d time.Duration) string {
+	const day = 24 * time.Hour
+	var parts []string
+	for _, unit := range []struct {
+		key    string
+		length time.Duration
+	}{{"day", day}, {"hour", time.Hour}, {"minute", time.Minute}} {
+		if n := int(d / unit.length); n > 0 {
+			parts = append(parts, s.Words.Text("demo.clock."+unit.key, "n", n))
+			d -= time.Duration(n) * unit.length
+		}
+	}
+	if len(parts) == 0 {
+		return s.Words.Text("demo.clock.second", "n", max(1, int(d/time.Second)))
+	}
+	return strings.Join(parts, " ")
 }
 
 // demoClock moves the program's clock.
@@ -117,7 +192,7 @@ func (s *Server) demoClock(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	by, err := time.ParseDuration(r.PostForm.Get("avanza"))
+	by, err := time.ParseDuration(r.Form.Get("avanza"))
 	if err != nil {
 		return &httpError{http.StatusUnprocessableEntity, "clock"}
 	}

@@ -33,12 +33,15 @@ func (s *Server) notOpen(key string) handler {
 	}
 }
 
-// Staff is the staff listener's site. Its pages are not open yet, and say so.
+// Staff is the staff listener's site. Its pages are not open yet, and say so, in
+// a frame without the citizens' links: their pages are not on this listener.
 func (s *Server) Staff() http.Handler {
+	staff := *s
+	staff.staff = true
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", s.page("GET /{$}", s.notOpen("counter")))
-	mux.Handle("GET /static/{hash}/{file}", s.page("GET /static/{hash}/{file}", s.static))
-	mux.Handle("GET /favicon.ico", s.page("GET /favicon.ico", s.favicon))
-	mux.Handle("/", s.page("/", s.noSuchPage))
-	return s.logged(s.headers(http.MaxBytesHandler(mux, maxBody)), mux)
+	mux.Handle("GET /{$}", staff.page("GET /{$}", staff.notOpen("counter")))
+	mux.Handle("GET /static/{hash}/{file}", staff.page("GET /static/{hash}/{file}", staff.static))
+	mux.Handle("GET /favicon.ico", staff.page("GET /favicon.ico", staff.favicon))
+	mux.Handle("/", staff.page("/", staff.noSuchPage))
+	return staff.logged(staff.headers(http.MaxBytesHandler(mux, maxBody)), mux)
 }

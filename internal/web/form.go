@@ -14,6 +14,15 @@ import (
 type problem struct {
 	Field string // name of the input; empty for the whole form
 	Text  string
+	About string // instead of Text in the summary, which is far from the field; may be empty
+}
+
+// Listed is the sentence of the summary.
+func (p problem) Listed() string {
+	if p.About != "" {
+		return p.About
+	}
+	return p.Text
 }
 
 // Anchor is the id of the input, for the summary's link.
@@ -76,7 +85,9 @@ func (s *Server) explained(err error) (list problems, first *credential.Error, o
 		default:
 			return nil, nil, false
 		}
-		list = append(list, problem{Field: inputOf(refusal.Field), Text: sentence(s.Words, refusal, s.Service.Policy())})
+		one := problem{Field: inputOf(refusal.Field), Text: sentence(s.Words, refusal, s.Service.Policy())}
+		one.About = about(s.Words, refusal, one.Text)
+		list = append(list, one)
 	}
 	return list, refusals[0], true
 }
@@ -91,6 +102,27 @@ func sentence(l *words.Language, refusal *credential.Error, policy credential.Po
 		return l.Text(key, numbers...)
 	}
 	return l.Text("rule."+refusal.Rule, numbers...)
+}
+
+// about is the sentence of a refused answer with its question, so that the links
+// of a summary differ; empty for what is no answer to a question.
+func about(l *words.Language, refusal *credential.Error, text string) string {
+	group, id, _ := strings.Cut(refusal.Field, ".")
+	var question string
+	switch {
+	case id == "":
+		return ""
+	case group == "record":
+		question = l.RecordQuestion(credential.FactID(id))
+	case group == "bank":
+		question = l.PersonalQuestion(credential.PersonalQuestionID(id))
+	default:
+		return ""
+	}
+	if key := "rule." + group + "." + refusal.Rule + "_of"; l.Has(key) {
+		return l.Text(key, "question", question)
+	}
+	return l.Text("rule.answer_of", "question", question, "problem", text)
 }
 
 // refused shows a form again with what is wrong, or passes on an error that is

@@ -47,30 +47,76 @@ func (s *Server) lookLink(r *http.Request, link credential.Link) (credential.Lin
 	return s.Service.LookLink(r.Context(), link, &claim)
 }
 
-// linkOver shows how a link ended, with its one button: in the browser that
-// waits for the mail, to send another one.
+// linkOver shows how a link ended, with its one button. While the procedure
+// waits that is another mail: at once in the browser that asked for it, after
+// day and month in any other.
 func (s *Server) linkOver(w http.ResponseWriter, r *http.Request, link credential.Link, err error) error {
-	if !credential.IsKind(err, credential.Expired) {
+	refusal, ok := errors.AsType[*credential.Error](err)
+	if !ok || refusal.Kind != credential.Expired {
 		return err
 	}
 	claim, ok := s.claim(r)
-	if !ok || claim.ID != link.ID {
+	if ok && claim.ID == link.ID {
+		v, lookErr := s.Service.Look(r.Context(), claim)
+		if lookErr == nil && v.Step == credential.StepSent && v.Mail.ResendsLeft > 0 {
+			key := "expired_mine"
+			if refusal.Rule == "replaced_mail" {
+				key = "replaced_mine"
+			}
+			s.render(w, r, http.StatusGone, "message", messageView{
+				base: s.within(r, v, s.Words.Text("message."+key+".title")), Key: key, Resend: v.ID.String(),
+			})
+			return nil
+		}
+	}
+	if refusal.Rule != "link_expired" {
 		return err
 	}
-	v, lookErr := s.Service.Look(r.Context(), claim)
-	if lookErr != nil || v.Step != credential.StepSent {
-		return err
+	s.setCookie(w, cookieLink, link.Token(), linkCookieLife)
+	return s.linkExpiredPage(w, r, http.StatusGone, link, nil)
+}
+
+// linkExpiredPage asks day and month for another mail.
+func (s *Server) linkExpiredPage(w http.ResponseWriter, r *http.Request, status int, link credential.Link, p problems) error {
+	view := linkView{
+		base: s.base(r, s.Words.Text("link_expired.title")), Problems: p,
+		Day: clip(r.PostForm.Get("dia")), Month: clip(r.PostForm.Get("mes")),
 	}
-	if v.Mail.ResendsLeft == 0 {
-		return err
-	}
-	key := "expired_mine"
-	if refusal, ok := errors.AsType[*credential.Error](err); ok && refusal.Rule == "replaced_mail" {
-		key = "replaced_mine"
-	}
-	view := messageView{base: s.within(r, v, s.Words.Text("message."+key+".title")), Key: key, Resend: v.ID.String()}
-	s.render(w, r, http.StatusGone, "message", view)
+	view.Months = s.months(view.Month)
+	view.Procedure = link.ID.String()
+	view.Problem = len(p) > 0
+	s.render(w, r, status, "link_expired", view)
 	return nil
+}
+
+// resendFromLink is «Enviar de nuevo» there.
+func (s *Server) resendFromLink(w http.ResponseWriter, r *http.Request) error {
+	link, err := s.postedLink(r)
+	if err != nil {
+		return err
+	}
+	err = s.Service.ResendFromLink(r.Context(), s.actor(r), link, parseNumber(r.PostForm.Get("dia")), parseNumber(r.PostForm.Get("mes")))
+	if err == nil {
+		s.message(w, r, http.StatusOK, "sent_again")
+		return nil
+	}
+	return s.refused(w, r, err, func(status int, p problems) error { return s.linkExpiredPage(w, r, status, link, p) })
+}
+
+// postedLink reads a form behind a link, and the link that waits in its cookie.
+func (s *Server) postedLink(r *http.Request) (credential.Link, error) {
+	err := form(r)
+	if err != nil {
+		return credential.Link{}, err
+	}
+	link, err := s.link(r)
+	if err != nil {
+		return credential.Link{}, err
+	}
+	if r.PostForm.Get("tramite") != link.ID.String() {
+		return credential.Link{}, &credential.Error{Kind: credential.Conflict, Rule: "other_procedure"}
+	}
+	return link, nil
 }
 
 // link reads the link that waits in its cookie.
@@ -125,16 +171,9 @@ func (s *Server) otherLive(r *http.Request, link credential.Link) string {
 // continueLink is «Continuar» behind the link. It never takes the place of
 // another live procedure of this browser.
 func (s *Server) continueLink(w http.ResponseWriter, r *http.Request) error {
-	err := form(r)
+	link, err := s.postedLink(r)
 	if err != nil {
 		return err
-	}
-	link, err := s.link(r)
-	if err != nil {
-		return err
-	}
-	if r.PostForm.Get("tramite") != link.ID.String() {
-		return &credential.Error{Kind: credential.Conflict, Rule: "other_procedure"}
 	}
 	if s.otherLive(r, link) != "" {
 		return s.linkPage(w, r, http.StatusConflict, problems{{Text: s.Words.Text("rule.other_live")}})

@@ -13,6 +13,7 @@ type objectionView struct {
 	Cancellable bool
 	Used        bool
 	Cancelled   bool // by the press just now
+	ClaveSet    bool // the act set a clave, or may have
 	Action      string
 }
 
@@ -36,9 +37,20 @@ func (s *Server) objectionPage(w http.ResponseWriter, r *http.Request, cancelled
 	s.render(w, r, http.StatusOK, "objection", objectionView{
 		base: s.base(r, s.Words.Text(title)),
 		Kind: look.Kind, Cancellable: look.Cancellable, Used: look.Used, Cancelled: cancelled,
-		Action: PathObjection + "/" + objection.Token(),
+		ClaveSet: !look.Cancellable && !look.Used && !cancelled && setsClave(look.Kind),
+		Action:   PathObjection + "/" + objection.Token(),
 	})
 	return nil
+}
+
+// setsClave reports whether what a notice tells of may end with a clave that
+// somebody else knows.
+func setsClave(kind credential.MailKind) bool {
+	switch kind {
+	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange:
+		return true
+	}
+	return false
 }
 
 // object is the one press: it needs no log-in.

@@ -151,8 +151,22 @@ type messageView struct {
 func (s *Server) message(w http.ResponseWriter, r *http.Request, status int, key string) {
 	s.render(w, r, status, "message", messageView{
 		base: s.base(r, s.Words.Text("message."+key+".title")), Key: key,
-		Action: s.actionOf(key), Ways: key != "ended",
+		Action: s.actionOf(key), Ways: !s.staff && namesWays(key),
 	})
+}
+
+// namesWays reports whether a message is about a procedure that cannot go on
+// here, so that its page names the other ways.
+func namesWays(key string) bool {
+	if key == "fault" {
+		return true
+	}
+	for _, kind := range []credential.Kind{credential.Denied, credential.Expired, credential.TooMany, credential.Unavailable} {
+		if key == string(kind) || strings.HasPrefix(key, string(kind)+"_") {
+			return true
+		}
+	}
+	return false
 }
 
 // actionOf says where the one button of a message leads.
@@ -160,11 +174,12 @@ func (s *Server) actionOf(key string) string {
 	if !s.Words.Has("message." + key + ".action") {
 		return ""
 	}
-	switch key {
-	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended":
+	if s.staff {
 		return "/"
-	case "expired_finished", "expired_replaced":
-		return pathLogIn
+	}
+	switch key {
+	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended", "expired_finished", "expired_replaced":
+		return "/"
 	case "denied_proof", "not_found_objection", "expired_objected", "expired_objection":
 		return pathHelp
 	case "invalid", "not_found_link", "conflict", "conflict_other_procedure", "expired_no_link", "fault":
@@ -243,7 +258,10 @@ type base struct {
 	Title       string
 	Problem     bool // the title says that something is wrong
 	Institution Institution
+	Staff       bool // the staff listener: none of the citizens' links
 	Demo        bool
+	Mailbox     bool   // the demo keeps the mails itself
+	Clock       string // how far the demo's clock was moved, as a sentence; empty for not at all
 	Path        string
 	Position    int // step of the journey; 0 outside it
 	Of          int
@@ -252,11 +270,15 @@ type base struct {
 	Deadline    string // RFC 3339; empty for none
 	DeadlineAt  string // in words
 	CanExtend   bool
+	Extended    bool // more time was asked for just now
 	server      *Server
 }
 
 func (s *Server) base(r *http.Request, title string) base {
-	return base{Title: title, Institution: s.Institution, Demo: s.Demo != nil, Path: r.URL.Path, server: s}
+	return base{
+		Title: title, Institution: s.Institution, Staff: s.staff, Path: r.URL.Path, server: s,
+		Demo: s.Demo != nil, Mailbox: s.Demo != nil && s.Demo.Mails != nil, Clock: s.clockMoved(),
+	}
 }
 
 // within is base for a page of the journey.
@@ -269,12 +291,18 @@ func (s *Server) within(r *http.Request, v credential.Progress, title string) ba
 		b.Deadline = v.ExpiresAt.Format(time.RFC3339)
 		b.DeadlineAt = s.Words.Clock(v.ExpiresAt)
 		b.CanExtend = true
+		b.Extended = r.URL.Path == pathMoreTime
 	}
 	return b
 }
 
 // T gives a sentence of the page's language.
 func (b base) T(key string, args ...any) string { return b.server.Words.Text(key, args...) }
+
+// AtSign cuts an address after its @, where a line may end best.
+func (b base) AtSign(address string) []string {
+	return strings.SplitAfterN(address, "@", 2)
+}
 
 // Moment writes an instant given in RFC 3339 in words; what is none stays as it is.
 func (b base) Moment(text string) string {

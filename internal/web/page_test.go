@@ -171,6 +171,8 @@ func views(s *Server) []shown {
 			base: full("link.title"), Reference: "ABCD-2345", Until: "10:35", Day: "7", Months: sampleMonths(s), Other: "p-2",
 			Problems: problems{rule("", "rule.birthday")},
 		}},
+		{"link_expired", "zero", linkView{base: zero}},
+		{"link_expired", "problems", linkView{base: full("link_expired.title"), Day: "7", Months: sampleMonths(s), Problems: problems{rule("", "rule.birthday")}}},
 		{"clave", "zero", claveView{base: zero}},
 		{"clave", "first", claveView{base: calm("clave.title"), Min: 12, Max: 256, Reference: "ABCD-2345", PhraseURL: pathClave + "/frase", EndsAt: "10:35"}},
 		{"clave", "problems", claveView{
@@ -186,7 +188,7 @@ func views(s *Server) []shown {
 		{"demo_people", "zero", demoPeopleView{base: zero}},
 		{"demo_people", "full", demoPeopleView{calmOutside(s, "demo.people.title"), []DemoPerson{
 			{
-				Case: "nueva", Document: "cedula", Number: "1710034065", GivenNames: "Nina María", Surnames: "Quispe Andrade", Birth: "1990-03-07",
+				Case: "nueva", Document: "cedula", Number: "2051234561", GivenNames: "Nina María", Surnames: "Quispe Andrade", Birth: "1990-03-07",
 				Audiences: []string{"afiliado", "pensionista"}, Email: "nina@example.com", Clave: "cuatro palabras juntas hoy", Activation: "ABCD-2345",
 				Answers: map[string]string{"¿Cómo se llamaba su primera escuela?": "San José"}, Explanation: "Nunca tuvo una clave.",
 			},
@@ -200,6 +202,7 @@ func views(s *Server) []shown {
 	}
 	for _, kind := range []credential.MailKind{
 		credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
+		credential.MailRegisterChange,
 	} {
 		list = append(list, shown{"objection", string(kind), objectionView{base: zero, Kind: kind}})
 	}
@@ -623,7 +626,7 @@ func TestMessages(t *testing.T) {
 			t.Errorf("kind %s has no page", kind)
 		}
 	}
-	for _, key := range []string{"too_large", "unreadable", "forbidden", "method", "fault", "clock", "ended", "expired_mine", "replaced_mine"} {
+	for _, key := range []string{"too_large", "unreadable", "forbidden", "method", "fault", "clock", "ended", "expired_mine", "replaced_mine", "sent_again"} {
 		if !s.Words.Has("message." + key + ".title") {
 			t.Errorf("%s has no page", key)
 		}
@@ -695,7 +698,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 	s := newPages(t)
 	known := []string{
 		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
-		pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, pathHelp, pathLogIn,
+		pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
 		"/clave/cambiar", "/clave/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		"/demo/correo/m1", "/demo/correo/m2", PathLink + "/abc", PathObjection + "/t",
 	}

@@ -43,13 +43,13 @@ func (s *Server) showProve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.Step = credential.StepProve
 	return s.provePage(w, r, http.StatusOK, v, nil)
 }
 
 // provePage shows the proof page: filled with what was posted just now, or else
 // with what the procedure holds.
 func (s *Server) provePage(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
+	v.Step = credential.StepProve
 	typed := func(name, held string) string {
 		if _, posted := r.PostForm[name]; posted {
 			return clip(r.PostForm.Get(name))
@@ -156,6 +156,13 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request) error {
 	return s.refused(w, r, err, s.again(r, w, claim, s.provePage))
 }
 
+// afterVerdict is the proof page after a lost verdict: personal answers are
+// secrets, and not filled in again.
+func (s *Server) afterVerdict(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
+	v.Answers = nil
+	return s.provePage(w, r, status, v, p)
+}
+
 // formPage shows a page of the journey, with problems.
 type formPage func(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error
 
@@ -220,5 +227,5 @@ func (s *Server) judgeProof(w http.ResponseWriter, r *http.Request) error {
 	if credential.IsKind(err, credential.Unavailable) {
 		return err // the review still stands, for another «Aceptar»
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.provePage))
+	return s.refused(w, r, err, s.again(r, w, claim, s.afterVerdict))
 }

@@ -46,6 +46,8 @@ type Server struct {
 	pages  map[string]*page
 	assets assets
 	secure bool // https: cookies are Secure and carry the __Host- prefix
+	staff  bool // this is the staff listener's site
+	origin *http.CrossOriginProtection
 }
 
 // New checks the configuration, reads the templates and makes the site.
@@ -56,8 +58,13 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Config: c, secure: c.PublicURL.Scheme == "https"}
-	var err error
+	s := &Server{Config: c, secure: c.PublicURL.Scheme == "https", origin: http.NewCrossOriginProtection()}
+	// Browsers too old to say whence a form comes are judged by their Origin, which
+	// a proxy that changes the Host header would make another site's.
+	err := s.origin.AddTrustedOrigin(c.PublicURL.Scheme + "://" + c.PublicURL.Host)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
 	s.assets, err = loadAssets()
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
@@ -104,6 +111,7 @@ const (
 	pathWaiting       = PathStart + "/espera"
 	pathClave         = PathStart + "/nueva-clave"
 	pathDone          = PathStart + "/listo"
+	pathMoreTime      = PathStart + "/mas-tiempo"
 	PathLink          = "/clave/enlace"
 	PathObjection     = "/no-fui-yo"
 	pathHelp          = "/ayuda"
@@ -137,12 +145,13 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+pathClave+"/frase", s.phrase)
 	handle("GET "+pathDone, s.showDone)
 	handle("POST "+pathDone, s.finish)
-	handle("POST "+PathStart+"/mas-tiempo", s.extend)
+	handle("POST "+pathMoreTime, s.extend)
 	handle("POST "+PathStart+"/terminar", s.abandon)
 
 	handle("GET "+PathLink+"/{token}", s.openLink)
 	handle("GET "+PathLink, s.showLink)
 	handle("POST "+PathLink, s.continueLink)
+	handle("POST "+PathLink+"/reenviar", s.resendFromLink)
 	handle("GET "+PathObjection+"/{token}", s.showObjection)
 	handle("POST "+PathObjection+"/{token}", s.object)
 
@@ -159,14 +168,14 @@ func (s *Server) Citizens() http.Handler {
 		handle("GET /demo/correo.json", s.demoMails)
 		handle("GET /demo/correo", s.demoMailbox)
 		handle("GET /demo/correo/{id}", s.demoMail)
+		handle("GET /demo/correo/{id}/html", s.demoMailHTML)
 		handle("POST /demo/reloj", s.demoClock)
 	}
 
-	crossOrigin := http.NewCrossOriginProtection()
-	crossOrigin.SetDenyHandler(s.page("cross-origin", s.crossSite))
+	s.origin.SetDenyHandler(s.page("cross-origin", s.crossSite))
 
 	var h http.Handler = s.otherPages(mux)
-	h = crossOrigin.Handler(h)
+	h = s.origin.Handler(h)
 	h = http.MaxBytesHandler(h, maxBody)
 	h = s.headers(h)
 	h = s.logged(h, mux) // outermost: it sees every status

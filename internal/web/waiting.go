@@ -125,7 +125,8 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request) error {
 	return s.refused(w, r, err, s.again(r, w, claim, s.waitingPage))
 }
 
-// extend renews the time of a procedure and leads back to where it stands.
+// extend renews the time of a procedure. Its button sends the page's own form
+// along, so that nothing typed is lost: the page comes back as it was.
 func (s *Server) extend(w http.ResponseWriter, r *http.Request) error {
 	claim, err := s.posted(r)
 	if err != nil {
@@ -135,7 +136,20 @@ func (s *Server) extend(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.toStanding(w, r)
+	v, err := s.Service.Look(r.Context(), claim)
+	if err != nil {
+		return err
+	}
+	proving := v.Step == credential.StepProve || v.Step == credential.StepProveReview
+	switch {
+	case proving && r.PostForm.Has("dia"):
+		return s.provePage(w, r, http.StatusOK, v, nil)
+	case !proving && r.PostForm.Has("correo"):
+		return s.contactPage(w, r, http.StatusOK, v, nil)
+	case !proving && v.Kind == credential.Generate && r.PostForm.Has("bank."+string(v.Bank[0])):
+		return s.questionsPage(w, r, http.StatusOK, v, nil)
+	}
+	redirect(w, pathOf(v.Step))
 	return nil
 }
 

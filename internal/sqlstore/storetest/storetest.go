@@ -174,7 +174,7 @@ func newHash() (h [32]byte) {
 
 func mustNumber(t testing.TB) credential.Number {
 	t.Helper()
-	n, err := credential.ParseNumber(credential.Cedula, "1710034065")
+	n, err := credential.ParseNumber(credential.Cedula, "2051234561")
 	if err != nil {
 		t.Fatal(err)
 	}
