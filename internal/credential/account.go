@@ -50,13 +50,19 @@ func (k *KeyRing) AddressMAC(a Address) []byte {
 		[]byte(p.Source), []byte(p.Run), []byte(p.Officer), []byte(p.Office), millis(a.ReplacedAt))
 }
 
-// fixedAddress finds the address verified in person: the one that cannot be
-// changed on the web. Of several the newest counts.
+// fixedAddress finds the address verified in person, here or by the register's
+// mark: the one that cannot be changed on the web. One verified here goes before
+// one of the register, and of several the newest.
 func fixedAddress(on []Address) (Address, bool) {
 	var best Address
 	found := false
 	for _, a := range on {
-		if a.Provenance.Origin == OriginInPerson && (!found || a.Provenance.At.After(best.Provenance.At)) {
+		o := a.Provenance.Origin
+		if o != OriginInPerson && o != OriginImportedInPerson {
+			continue
+		}
+		here, bestHere := o == OriginInPerson, best.Provenance.Origin == OriginInPerson
+		if !found || here && !bestHere || here == bestHere && a.Provenance.At.After(best.Provenance.At) {
 			best, found = a, true
 		}
 	}

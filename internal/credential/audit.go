@@ -37,6 +37,9 @@ const (
 	ActExtended       Act = "time_extended"
 	ActAbandoned      Act = "abandoned"
 	ActSeeded         Act = "seeded"
+
+	ActRegisterAddress Act = "register_address" // an import changed an address
+	ActRegisterDeath   Act = "register_death"   // an import says that the person died
 )
 
 // AuditEntry is what a use case asks to remember.

@@ -143,7 +143,7 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if err != nil {
 		return DeviceID{}, err
 	}
-	before, err := tx.Addresses(p.Subject)
+	before, err := addressesOf(tx, p.Subject, person)
 	if err != nil {
 		return DeviceID{}, err
 	}
@@ -179,7 +179,11 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 // it, and everybody to be told (old addresses and new).
 func (s *Service) confirmAddress(tx Tx, p Procedure, before []Address, now time.Time) (Level, bool, []Address, error) {
 	if p.Typed.Fixed {
-		return InPerson, true, before, nil
+		earned := Declared // a mark of the register proves nobody to us
+		if fixed, ok := fixedAddress(before); ok && fixed.Provenance.Origin == OriginInPerson {
+			earned = InPerson
+		}
+		return earned, true, before, nil
 	}
 	email, err := ParseEmail(p.Typed.Email)
 	if err != nil {
@@ -192,7 +196,7 @@ func (s *Service) confirmAddress(tx Tx, p Procedure, before []Address, now time.
 	confirmedBefore := false
 	told := []Address{}
 	for _, a := range before {
-		if a.Provenance.Origin == OriginInPerson {
+		if a.Provenance.Origin == OriginInPerson || a.Provenance.Origin == OriginImportedInPerson {
 			told = append(told, a) // changes only at a counter
 			continue
 		}

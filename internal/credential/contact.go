@@ -12,6 +12,10 @@ func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed strin
 	var kind ProcedureKind
 	defer s.observed(PressContact, &kind, &err)
 	now := s.now()
+	person, _, err := s.personOf(ctx, c, now)
+	if err != nil {
+		return err
+	}
 	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepContact, StepContactReview, StepSent)
 		if err != nil {
@@ -21,7 +25,7 @@ func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed strin
 		if p.Step == StepSent && !p.Typed.Refused {
 			return errStep
 		}
-		on, err := tx.Addresses(p.Subject)
+		on, err := addressesOf(tx, p.Subject, person)
 		if err != nil {
 			return err
 		}
@@ -83,7 +87,7 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) (err err
 		if !found {
 			return errStep
 		}
-		on, err := tx.Addresses(p.Subject)
+		on, err := addressesOf(tx, p.Subject, shown)
 		if err != nil {
 			return err
 		}
@@ -124,6 +128,13 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) (err err
 	}
 	s.mailQueued()
 	return nil
+}
+
+// addressesOf gives the addresses on record of a person: those stored here and
+// the register's own.
+func addressesOf(tx Tx, s Subject, p Person) ([]Address, error) {
+	set, err := tx.Addresses(s)
+	return onRecord(s, set, p), err
 }
 
 // personOf reads the record of the person that a claimed procedure is about.

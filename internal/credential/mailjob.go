@@ -11,6 +11,7 @@ const (
 	MailClaveSet       MailKind = "clave_set"       // a first clave was generated
 	MailClaveRecovered MailKind = "clave_recovered" // a clave was recovered
 	MailAddressChange  MailKind = "address_change"  // somebody asks for mail to another address
+	MailRegisterChange MailKind = "register_change" // an import brought another address
 )
 
 // Mail is one row of the outbox. It commits with the state it tells of and

@@ -67,6 +67,12 @@ type Person struct {
 	Death      Date // zero while alive
 	Audiences  []Audience
 	Facts      Facts
+
+	// Email is the address that the register itself has, the zero Email where it
+	// has none, and EmailFrom its provenance: OriginImported or
+	// OriginImportedInPerson.
+	Email     Email
+	EmailFrom Provenance
 }
 
 // HasAudience reports whether the person deals with the institution as a.

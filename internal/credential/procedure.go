@@ -70,6 +70,7 @@ const (
 	Replaced  End = "replaced"  // another procedure of the person finished
 	Objected  End = "objected"  // «No fui yo» cancelled its change of address
 	Abandoned End = "abandoned" // «Terminar aquí» before the mail was sent
+	TimedOut  End = "expired"   // ended by the register; it reads as one that ran out of time
 )
 
 // Procedure is one trámite, from the first page to «Finalizar». The person it

@@ -40,6 +40,7 @@ type Progress struct {
 type MailProgress struct {
 	State       MailState
 	HoldUntil   time.Time
+	Attempted   time.Time // first attempt to send it; zero before
 	ValidUntil  time.Time // zero before the first attempt
 	Accepted    bool      // the relay has it
 	ResendsLeft int
@@ -63,25 +64,30 @@ const (
 func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
 	now := s.now()
 	var v Progress
-	err := s.store.View(ctx, func(tx Tx) error {
-		p, err := s.held(tx, c, now)
+	var p Procedure
+	var set []Address
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		p, err = s.held(tx, c, now)
 		if err != nil {
 			return err
 		}
 		v = s.progress(p, now)
-		if p.Step != StepContact && p.Step != StepContactReview {
-			return nil
+		if p.Step == StepContact || p.Step == StepContactReview {
+			set, err = tx.Addresses(p.Subject)
 		}
-		on, err := tx.Addresses(p.Subject)
-		if err != nil {
-			return err
-		}
-		if fixed, ok := fixedAddress(on); ok {
-			v.Fixed, v.Mask, v.Typed, v.Suggestion = true, fixed.Email.Mask(), "", ""
-		}
-		return nil
+		return err
 	})
-	return v, err
+	if err != nil || p.Step != StepContact && p.Step != StepContactReview {
+		return v, err
+	}
+	person, _, err := s.person(ctx, p.Subject)
+	if err != nil {
+		return Progress{}, err
+	}
+	if fixed, ok := fixedAddress(onRecord(p.Subject, set, person)); ok {
+		v.Fixed, v.Mask, v.Typed, v.Suggestion = true, fixed.Email.Mask(), "", ""
+	}
+	return v, nil
 }
 
 func (s *Service) progress(p Procedure, now time.Time) Progress {
@@ -112,7 +118,7 @@ func (s *Service) progress(p Procedure, now time.Time) Progress {
 		}
 	}
 	v.Mail = MailProgress{
-		HoldUntil: p.HoldUntil, ValidUntil: p.validUntil(s.policy), Accepted: !p.Accepted.IsZero(),
+		HoldUntil: p.HoldUntil, Attempted: p.Attempted, ValidUntil: p.validUntil(s.policy), Accepted: !p.Accepted.IsZero(),
 		ResendsLeft: max(0, s.policy.Resends+1-int(p.Generation)),
 		TriesLeft:   max(0, s.policy.CodeTries-p.CodeTries),
 	}

@@ -139,8 +139,11 @@ type Tx interface {
 
 	// Meta and SetMeta keep a few facts about the database itself (seed,
 	// version of the data). Meta is "" where nothing is stored.
+	// SwapMeta replaces a fact in one statement if it still is what the caller
+	// thinks, and reports whether it did.
 	Meta(key string) (string, error)
 	SetMeta(key, value string) error
+	SwapMeta(key, was, is string) (bool, error)
 
 	// Sweep deletes what is past its retention, at most a batch of each kind; it
 	// returns how many rows. Callers repeat it, each time in an update of its

@@ -22,10 +22,15 @@ const (
 	OriginTyped     Origin = "typed"     // typed by whoever held the proof
 	OriginConfirmed Origin = "confirmed" // a mail sent there was answered here
 	OriginInPerson  Origin = "in_person" // an officer saw the person
+
+	// OriginImportedInPerson came with the register, with the mark that the
+	// institution saw the person. It fixes the address, as one verified in person
+	// does, and never gives level 2: nobody here saw whom it was.
+	OriginImportedInPerson Origin = "imported_in_person"
 )
 
 // Provenance says where an address comes from: what kind of proof, when, and by
-// whom. Source and Run are set for OriginImported, Officer and Office for
+// whom. Source and Run are set for what was imported, Officer and Office for
 // OriginInPerson.
 type Provenance struct {
 	Origin  Origin    `json:"origin"`

@@ -97,9 +97,9 @@ type activationView struct {
 type noticeView struct {
 	frame
 	Kind   string
-	Device string // in words
+	Device string // in words; empty where it was no browser
 	Mask   string // of the new address; empty unless Kind is a change of address
-	Until  string // end of the hold, in words; empty with Mask
+	Until  string // end of the hold, in words; empty where there is none
 }
 
 // Render writes the mail for a claimed row of the outbox. The same row always
@@ -128,7 +128,7 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		f.Subject = r.Words.Text("mail.activation.subject")
 		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
 		view, page = activationView{frame: f, Life: r.life(o.Life), Code: o.Code}, "activation"
-	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange:
+	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange, credential.MailRegisterChange:
 		if o.Objection.Notice.IsZero() {
 			return Message{}, fmt.Errorf("rendering mail %v: a notice without a way to object", o.ID)
 		}
@@ -140,6 +140,12 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 				return Message{}, fmt.Errorf("rendering mail %v: a change of address without address or hold", o.ID)
 			}
 			v.Mask, v.Until = oneLine(o.Facts.NewMask, maxName), r.moment(o.Facts.HoldUntil)
+		}
+		if o.Kind == credential.MailRegisterChange {
+			if o.Facts.NewMask == "" {
+				return Message{}, fmt.Errorf("rendering mail %v: a change of the register without address", o.ID)
+			}
+			v.Mask, v.Device = oneLine(o.Facts.NewMask, maxName), "" // no browser did it
 		}
 		view, page = v, "notice"
 	default:

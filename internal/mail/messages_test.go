@@ -60,6 +60,8 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 	case credential.MailAddressChange:
 		o.Facts.NewMask = "l•••••@gmail.com"
 		o.Facts.HoldUntil = o.Facts.At.Add(24 * time.Hour)
+	case credential.MailRegisterChange:
+		o.Facts.Browser, o.Facts.NewMask = "", "l•••••@gmail.com"
 	}
 	if kind != credential.MailActivation {
 		o.Notice = anID(201)
@@ -70,6 +72,7 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 
 var allKinds = []credential.MailKind{
 	credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
+	credential.MailRegisterChange,
 }
 
 func mustRender(tb testing.TB, r *Renderer, o credential.Outgoing) Message {
@@ -330,6 +333,7 @@ func TestRenderRefuses(t *testing.T) {
 		"no life":        {credential.MailActivation, func(o *credential.Outgoing) { o.Life = 0 }},
 		"no objection":   {credential.MailClaveRecovered, func(o *credential.Outgoing) { o.Objection = credential.Objection{} }},
 		"no new address": {credential.MailAddressChange, func(o *credential.Outgoing) { o.Facts.NewMask = "" }},
+		"no new one":     {credential.MailRegisterChange, func(o *credential.Outgoing) { o.Facts.NewMask = "" }},
 		"no hold":        {credential.MailAddressChange, func(o *credential.Outgoing) { o.Facts.HoldUntil = time.Time{} }},
 	} {
 		o := anOutgoing(t, tt.kind, 1)

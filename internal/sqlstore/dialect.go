@@ -30,6 +30,7 @@ type dialect struct {
 	lockShard string                  // first statement of an update; empty where one connection orders all updates
 	hasSchema string                  // gives 0 where the table of migrations is not there
 	forUpdate string                  // suffix of a SELECT that locks what it reads
+	copies    bool                    // takes many rows by COPY
 	classify  func(error) faultOfBase // what an error of the driver means
 }
 
@@ -68,6 +69,7 @@ var postgresDialect = dialect{
 	lockShard: "SELECT pg_advisory_xact_lock(1634493537, $1::integer)",
 	hasSchema: "SELECT CASE WHEN to_regclass('schema_migrations') IS NULL THEN 0 ELSE 1 END",
 	forUpdate: " FOR UPDATE",
+	copies:    true,
 	classify:  classifyPostgres,
 }
 

@@ -125,6 +125,17 @@ func (t *tx) SetMeta(key, value string) error {
 	return wrap("storing meta", err)
 }
 
+// SwapMeta implements [credential.Tx].
+func (t *tx) SwapMeta(key, was, is string) (bool, error) {
+	done, err := t.execOne(swapMeta, key, was, is)
+	return done, wrap("replacing meta", err)
+}
+
+// swapMeta is one statement also for a fact that is not stored yet.
+const swapMeta = `INSERT INTO meta (name, value) SELECT $1, $3
+	WHERE $2 = '' OR EXISTS (SELECT 1 FROM meta WHERE name = $1)
+	ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE meta.value = $2`
+
 // sweepBatch is how many rows of one kind a call of Sweep deletes at most, so
 // that nobody waits long for it.
 const sweepBatch = 500

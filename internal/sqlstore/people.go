@@ -20,6 +20,8 @@ type personRecord struct {
 	Death      credential.Date       `json:"death,omitzero"`
 	Audiences  []credential.Audience `json:"audiences,omitempty"`
 	Facts      credential.Facts      `json:"facts,omitempty"`
+	Email      string                `json:"email,omitempty"`
+	EmailFrom  credential.Provenance `json:"email_from,omitzero"`
 }
 
 func personPlace(s credential.Subject) credential.Place {
@@ -31,6 +33,7 @@ func sealPerson(keys *credential.KeyRing, s credential.Subject, p credential.Per
 		Document: p.Number.Document(), Number: p.Number.Reveal(),
 		GivenNames: p.GivenNames.Reveal(), Surnames: p.Surnames.Reveal(),
 		Birth: p.Birth, Death: p.Death, Audiences: p.Audiences, Facts: p.Facts,
+		Email: p.Email.Reveal(), EmailFrom: p.EmailFrom,
 	})
 	if err != nil {
 		return nil, err
@@ -50,9 +53,12 @@ func openPerson(keys *credential.KeyRing, s credential.Subject, sealed []byte) (
 	}
 	p = credential.Person{
 		GivenNames: credential.NewText(r.GivenNames), Surnames: credential.NewText(r.Surnames),
-		Birth: r.Birth, Death: r.Death, Audiences: r.Audiences, Facts: r.Facts,
+		Birth: r.Birth, Death: r.Death, Audiences: r.Audiences, Facts: r.Facts, EmailFrom: r.EmailFrom,
 	}
 	p.Number, err = storedNumber(r.Document, r.Number)
+	if err == nil {
+		p.Email, err = storedEmail(r.Email)
+	}
 	if err != nil {
 		return p, fmt.Errorf("people.record: %w", err)
 	}
@@ -96,14 +102,18 @@ func sealNobody(keys *credential.KeyRing) ([]byte, error) {
 	})
 }
 
+// generationRead is the generation of people that is read.
+const generationRead = `(SELECT CAST(value AS BIGINT) FROM meta WHERE name = '` + credential.MetaPeopleGeneration + `')`
+
 // PutPerson implements [credential.Tx].
 func (t *tx) PutPerson(s credential.Subject, p credential.Person) error {
 	sealed, err := sealPerson(t.store.keys, s, p)
 	if err != nil {
 		return wrap("sealing a person", err)
 	}
-	_, err = t.exec(`INSERT INTO people (subject, record) VALUES ($1, $2)
-		ON CONFLICT (subject) DO UPDATE SET record = excluded.record`, s[:], sealed)
+	digest := t.store.keys.RegisterDigest(s, p)
+	_, err = t.exec(`INSERT INTO people (generation, subject, record, digest) VALUES (`+generationRead+`, $1, $2, $3)
+		ON CONFLICT (generation, subject) DO UPDATE SET record = excluded.record, digest = excluded.digest`, s[:], sealed, digest[:])
 	return wrap("storing a person", err)
 }
 

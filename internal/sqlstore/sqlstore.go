@@ -219,7 +219,7 @@ func interrupted(ctx context.Context, err error) error {
 
 // Person implements [credential.Registry] on the imported copy of the register.
 func (s *Store) Person(ctx context.Context, subject credential.Subject) (credential.Person, bool, error) {
-	const query = "SELECT record FROM people WHERE subject = $1"
+	const query = "SELECT record FROM people WHERE generation = " + generationRead + " AND subject = $1"
 	p, found, err := s.person(ctx, query, subject)
 	if err != nil {
 		return credential.Person{}, false, s.refusal(fmt.Errorf("reading a person: %w", err))

@@ -1,0 +1,278 @@
+package credential
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The stages of bringing in a register, in order.
+const (
+	RegisterLoading  = "loading"  // lines are being stored, where nobody reads them
+	RegisterApplying = "applying" // the new register is read; what it changes for people is being done
+	RegisterClearing = "clearing" // a generation that nobody reads is being deleted
+)
+
+// RegisterRun is how far the bringing in of a register is. It is kept in the
+// database and moves in the same transactions as the work it tells of, so that
+// whoever dies in the middle is gone on from. The zero run is none.
+type RegisterRun struct {
+	Stage      string    `json:"stage,omitempty"`
+	Generation int64     `json:"generation,omitempty"` // loading, applying: the new one; clearing: the one to delete
+	Previous   int64     `json:"previous,omitempty"`   // applying: the one read before
+	At         time.Time `json:"at,omitzero"`          // when it began
+
+	File     string `json:"file,omitempty"` // SHA-256 of the file, in hex
+	Source   string `json:"source,omitempty"`
+	Reading  string `json:"reading,omitempty"`  // how the file is read, for whoever reads it
+	Line     int64  `json:"line,omitempty"`     // the next one
+	Offset   int64  `json:"offset,omitempty"`   // where it begins, in bytes
+	People   int64  `json:"people,omitempty"`   // stored
+	Seen     int64  `json:"seen,omitempty"`     // of them marked as seen in person
+	Reached  int64  `json:"reached,omitempty"`  // of them with an address
+	Dead     int64  `json:"dead,omitempty"`     // of them
+	Rejected int64  `json:"rejected,omitempty"` // lines
+	Rejects  int64  `json:"rejects,omitempty"`  // bytes written about them
+
+	After string `json:"after,omitempty"` // applying: the last subject that is done, in hex
+}
+
+// ErrRegisterBusy says that another program moved the run meanwhile.
+var ErrRegisterBusy = errors.New("another import is at work on this database")
+
+// The facts about the register that the database keeps of itself.
+const (
+	metaRegisterRun = "register_run"
+	// MetaPeopleGeneration names the generation of people that is read.
+	MetaPeopleGeneration = "people_generation"
+)
+
+// RegisterRunNow reads the run that is under way, if any, and the generation of
+// people that is read.
+func RegisterRunNow(tx Tx) (run RegisterRun, generation int64, err error) {
+	text, err := tx.Meta(metaRegisterRun)
+	if err == nil && text != "" {
+		err = json.Unmarshal([]byte(text), &run)
+	}
+	if err != nil {
+		return run, 0, fmt.Errorf("reading how far the register is: %w", err)
+	}
+	text, err = tx.Meta(MetaPeopleGeneration)
+	if err == nil {
+		_, err = fmt.Sscan(text, &generation)
+	}
+	if err != nil {
+		return run, 0, fmt.Errorf("reading which register is read: %w", err)
+	}
+	return run, generation, nil
+}
+
+// MoveRegisterRun writes how far the run is now, if it still stands where the
+// caller thinks; [ErrRegisterBusy] if it does not.
+func MoveRegisterRun(tx interface {
+	SwapMeta(key, was, is string) (bool, error)
+}, was, is RegisterRun) error {
+	moved, err := tx.SwapMeta(metaRegisterRun, was.text(), is.text())
+	if err == nil && !moved {
+		err = ErrRegisterBusy
+	}
+	return err
+}
+
+func (r RegisterRun) text() string {
+	if r == (RegisterRun{}) {
+		return ""
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(fmt.Sprintf("credential: a run of strings and numbers does not marshal: %v", err))
+	}
+	return string(text)
+}
+
+// SwitchRegister makes the loaded generation the one that is read, in one
+// statement, and the run one whose changes are to be applied.
+func SwitchRegister(tx Tx, run RegisterRun) (RegisterRun, error) {
+	was, previous, err := RegisterRunNow(tx)
+	if err != nil {
+		return run, err
+	}
+	if was.text() != run.text() || run.Stage != RegisterLoading {
+		return run, ErrRegisterBusy
+	}
+	next := run
+	next.Stage, next.Previous = RegisterApplying, previous
+	err = MoveRegisterRun(tx, run, next)
+	if err == nil {
+		err = tx.SetMeta(MetaPeopleGeneration, fmt.Sprint(run.Generation))
+	}
+	return next, err
+}
+
+// RegisterDigest is a keyed fingerprint of what of a record has effects when it
+// changes: address, mark and death. Two generations are compared by it without
+// opening a record.
+func (k *KeyRing) RegisterDigest(s Subject, p Person) [16]byte {
+	mark := []byte{boolByte(p.EmailFrom.Origin == OriginImportedInPerson)}
+	var death []byte
+	if !p.Death.IsZero() {
+		death = binary.BigEndian.AppendUint32(nil, uint32(p.Death.Year*10000+int(p.Death.Month)*100+p.Death.Day))
+	}
+	sum := mac(k.lookup, "register", s[:], []byte(p.Email.Key()), mark, death)
+	return [16]byte(sum[:16])
+}
+
+// RegisterChange is somebody of whom two generations say different things.
+type RegisterChange struct {
+	Subject  Subject
+	Old, New Person
+}
+
+// Address reports whether the address is another one, or was added or taken away.
+func (c RegisterChange) Address() bool { return c.Old.Email.Key() != c.New.Email.Key() }
+
+// Mark reports whether the person was marked as seen by the institution, or the
+// mark was taken away.
+func (c RegisterChange) Mark() bool {
+	return (c.Old.EmailFrom.Origin == OriginImportedInPerson) != (c.New.EmailFrom.Origin == OriginImportedInPerson)
+}
+
+// Death reports whether the person died by the new record, and not by the old.
+func (c RegisterChange) Death() bool { return c.Old.Death.IsZero() && !c.New.Death.IsZero() }
+
+// ApplyRegisterChange does what a change of the register brings with it: a death
+// ends links and devices; a changed address is told to every address on record,
+// the old one included, unless one was set here, which an import never replaces.
+// An address that was taken away stays on record, so that there is somebody to
+// tell when another one is typed.
+//
+// The run moves past the person in the same transaction, so that each change is
+// done once, whoever goes on.
+func (s *Service) ApplyRegisterChange(ctx context.Context, run RegisterRun, c RegisterChange) (RegisterRun, error) {
+	now := s.now()
+	next := run
+	next.After = hex.EncodeToString(c.Subject[:])
+	err := s.store.Update(ctx, c.Subject.Shard(), func(tx Tx) error {
+		err := MoveRegisterRun(tx, run, next)
+		if err != nil {
+			return err
+		}
+		if c.Death() {
+			err = s.registeredDeath(tx, c, now)
+		}
+		if err == nil && c.Address() && !c.Old.Email.IsZero() {
+			err = s.registeredAddress(tx, c, run, now)
+		}
+		return err
+	})
+	if err != nil {
+		return run, err
+	}
+	s.mailQueued()
+	return next, nil
+}
+
+func (s *Service) registeredDeath(tx Tx, c RegisterChange, now time.Time) error {
+	err := tx.EndProven(c.Subject, ID{}, TimedOut, false, now)
+	if err == nil {
+		err = tx.ForgetDevices(c.Subject)
+	}
+	if err == nil {
+		err = tx.Audit(AuditEntry{Subject: c.Subject, Actor: System, Act: ActRegisterDeath, At: now, Route: registerRoute})
+	}
+	return err
+}
+
+// registerRoute is where an import says in the audit that it comes from.
+const registerRoute = "registry import"
+
+func (s *Service) registeredAddress(tx Tx, c RegisterChange, run RegisterRun, now time.Time) error {
+	set, err := tx.Addresses(c.Subject)
+	if err != nil || setHere(set) || !c.New.Death.IsZero() {
+		return err
+	}
+	before := onRecord(c.Subject, set, c.Old)
+	details := map[string]string{"from": c.Old.Email.Mask(), "to": c.New.Email.Mask(), "file": run.Source}
+	if c.New.Email.IsZero() {
+		err = keepAddress(tx, c, set)
+	} else {
+		facts := MailFacts{GivenName: firstName(c.New), Reference: newReference(), At: now, NewMask: c.New.Email.Mask()}
+		about := Procedure{ID: newID(c.Subject.Shard()), Subject: c.Subject}
+		err = s.notify(tx, about, MailRegisterChange, onRecordOnce(before, onRecord(c.Subject, set, c.New)), facts, now)
+		details["reference"] = facts.Reference
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Audit(AuditEntry{
+		Subject: c.Subject, Actor: System, Act: ActRegisterAddress, At: now, Route: registerRoute, Details: details,
+	})
+}
+
+// keepAddress stores what the register no longer says.
+func keepAddress(tx Tx, c RegisterChange, set []Address) error {
+	for _, a := range set {
+		if a.Email.Key() == c.Old.Email.Key() {
+			return nil
+		}
+	}
+	kept := Address{Subject: c.Subject, ID: newID(c.Subject.Shard()), Email: c.Old.Email, Provenance: c.Old.EmailFrom}
+	kept.Provenance.Origin = OriginImported // without the register's word the mark is gone
+	return tx.PutAddress(kept)
+}
+
+// setHere reports whether one of the addresses came about here, and not by an
+// import.
+func setHere(set []Address) bool {
+	for _, a := range set {
+		if !a.Provenance.Origin.imported() {
+			return true
+		}
+	}
+	return false
+}
+
+// onRecord gives the addresses on record: those stored, and last the register's own.
+// An address that was set here hides the register's, but the register's mark that
+// the institution saw the person holds for the same address, too.
+func onRecord(s Subject, set []Address, p Person) []Address {
+	if p.Email.IsZero() {
+		return set
+	}
+	own := Address{Subject: s, ID: newID(s.Shard()), Email: p.Email, Provenance: p.EmailFrom}
+	here := setHere(set)
+	on := make([]Address, 0, len(set)+1)
+	for _, a := range set {
+		if a.Email.Key() == p.Email.Key() {
+			if own.Provenance.Origin == OriginImportedInPerson && a.Provenance.Origin != OriginInPerson {
+				a.Provenance = own.Provenance
+			}
+			here = true
+		}
+		on = append(on, a)
+	}
+	if !here {
+		on = append(on, own)
+	}
+	return on
+}
+
+// onRecordOnce joins two lists of addresses, each address once.
+func onRecordOnce(a, b []Address) []Address {
+	var all []Address
+	seen := map[string]bool{}
+	for _, one := range append(append([]Address{}, a...), b...) {
+		if !seen[one.Email.Key()] {
+			seen[one.Email.Key()] = true
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// imported reports whether the proof came with a register.
+func (o Origin) imported() bool { return o == OriginImported || o == OriginImportedInPerson }
