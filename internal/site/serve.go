@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"aldaba/internal/credential"
@@ -107,7 +108,7 @@ func Check(ctx context.Context, c Config) []Finding {
 
 func found(what, says string, err error) Finding {
 	if err != nil {
-		return Finding{what, err.Error(), true}
+		return Finding{what, strings.TrimPrefix(err.Error(), what+": "), true}
 	}
 	return Finding{what, says, false}
 }
