@@ -145,6 +145,7 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+pathClave+"/frase", s.phrase)
 	handle("GET "+pathDone, s.showDone)
 	handle("POST "+pathDone, s.finish)
+	handle("GET "+pathMoreTime, s.showStanding) // the address bar of the page that comes back
 	handle("POST "+pathMoreTime, s.extend)
 	handle("POST "+PathStart+"/terminar", s.abandon)
 

@@ -3,9 +3,13 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"aldaba/internal/credential"
 )
+
+// slowAfter is how long the relay may take before the page says that it is slow.
+const slowAfter = 5 * time.Second
 
 // waitingView is the page that waits for the mail.
 type waitingView struct {
@@ -15,7 +19,8 @@ type waitingView struct {
 	Reference   string
 	State       credential.MailState
 	Status      string // the sentence about the mail
-	Until       string // clock time; empty before the mail was tried
+	Until       string // clock time; empty while it is not known
+	Fixed       bool   // the address cannot be corrected here
 	ResendsLeft int
 	TriesLeft   int
 	Code        string
@@ -25,6 +30,7 @@ type waitingView struct {
 // mailStatus is what the page's script asks for.
 type mailStatus struct {
 	State string `json:"state"`
+	Title string `json:"title"`
 	Text  string `json:"text"`
 	Until string `json:"until"`
 }
@@ -43,36 +49,57 @@ func (s *Server) waitingPage(w http.ResponseWriter, r *http.Request, status int,
 	}
 	now := s.statusOf(v)
 	view := waitingView{
-		base: s.within(r, v, s.Words.Text("waiting.title")), Problems: p,
-		Mask: v.Mask, Reference: v.Reference, State: v.Mail.State, Status: now.Text, Until: now.Until,
+		base: s.within(r, v, now.Title), Problems: p,
+		Mask: v.Mask, Reference: v.Reference, State: v.Mail.State, Status: now.Text, Until: now.Until, Fixed: v.Fixed,
 		ResendsLeft: v.Mail.ResendsLeft, TriesLeft: v.Mail.TriesLeft,
 		Code: clip(r.PostForm.Get("codigo")), StatusURL: pathWaiting + "/estado",
 	}
 	view.Problem = len(p) > 0
+	if v.Mail.State == credential.MailExpired {
+		// The field is not shown any more: nothing to link to.
+		for i := range view.Problems {
+			view.Problems[i].Field = ""
+		}
+	}
 	s.render(w, r, status, "waiting", view)
 	return nil
 }
 
 // statusOf says in words where the mail is.
 func (s *Server) statusOf(v credential.Progress) mailStatus {
-	status := mailStatus{State: string(v.Mail.State)}
-	until := v.Mail.ValidUntil
-	if v.Mail.State == credential.MailHeld {
-		until = v.Mail.HoldUntil
-		status.Text = s.Words.Text("waiting.status.held", "until", s.Words.DateTime(until))
-		return status
+	key := string(v.Mail.State)
+	status := mailStatus{State: key, Title: s.waitingTitle(key)}
+	switch {
+	case v.Mail.State == credential.MailHeld:
+		status.Until = s.Words.DateTime(v.Mail.HoldUntil)
+	case v.Mail.State == credential.MailTrying && v.Now.Sub(v.Mail.Attempted) < slowAfter:
+		// Most mails leave within this time, and only then is their end known.
+		key = string(credential.MailQueued)
+	case !v.Mail.ValidUntil.IsZero():
+		status.Until = s.Words.Clock(v.Mail.ValidUntil)
 	}
-	if !until.IsZero() {
-		status.Until = s.Words.Clock(until)
+	switch {
+	case v.Fixed && v.Mail.State == credential.MailRefusedBy:
+		key = "refused_fixed"
+	case v.Mail.ResendsLeft == 0 && v.Mail.State == credential.MailExpired:
+		key = "expired_last"
 	}
-	status.Text = s.Words.Text("waiting.status."+string(v.Mail.State), "until", status.Until)
+	status.Text = s.Words.Text("waiting.status."+key, "until", status.Until)
 	return status
+}
+
+// waitingTitle is the title of a state: its own, or that of the page.
+func (s *Server) waitingTitle(state string) string {
+	if key := "waiting.title_of." + state; s.Words.Has(key) {
+		return s.Words.Text(key)
+	}
+	return s.Words.Text("waiting.title")
 }
 
 // waitingStatus answers the page's script: where the mail is, "moved" once the
 // procedure has gone on (the link was opened in this browser), or "over".
 func (s *Server) waitingStatus(w http.ResponseWriter, r *http.Request) error {
-	status := mailStatus{State: "over", Text: s.Words.Text("waiting.status.over")}
+	status := mailStatus{State: "over", Title: s.waitingTitle("over"), Text: s.Words.Text("waiting.status.over")}
 	claim, ok := s.claim(r)
 	if ok {
 		v, err := s.Service.Look(r.Context(), claim)
@@ -80,7 +107,7 @@ func (s *Server) waitingStatus(w http.ResponseWriter, r *http.Request) error {
 		case err == nil && v.Step == credential.StepSent:
 			status = s.statusOf(v)
 		case err == nil:
-			status = mailStatus{State: "moved", Text: s.Words.Text("waiting.status.moved")}
+			status = mailStatus{State: "moved", Title: s.waitingTitle("moved"), Text: s.Words.Text("waiting.status.moved")}
 		case !credential.IsKind(err, credential.Expired) && !credential.IsKind(err, credential.NotFound):
 			return err
 		}
@@ -123,6 +150,12 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	return s.refused(w, r, err, s.again(r, w, claim, s.waitingPage))
+}
+
+// showStanding leads to where the browser's procedure stands.
+func (s *Server) showStanding(w http.ResponseWriter, r *http.Request) error {
+	s.toStanding(w, r)
+	return nil
 }
 
 // extend renews the time of a procedure. Its button sends the page's own form
