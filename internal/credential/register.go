@@ -51,6 +51,44 @@ const (
 	MetaPeopleGeneration = "people_generation"
 )
 
+// StagedPerson is a person ready to be stored: sealed already, because sealing
+// is what can be spread over cores.
+type StagedPerson struct {
+	Subject Subject
+	Record  []byte   // sealed
+	Digest  [16]byte // see [KeyRing.RegisterDigest]
+}
+
+// RegisterStore is what a [Store] can do besides with many people at once. It is
+// held to the same contract.
+type RegisterStore interface {
+	// SealPerson makes what StagePeople stores. It touches no database.
+	SealPerson(s Subject, p Person) (StagedPerson, error)
+
+	// StagePeople stores people in the generation that a run is loading, where
+	// nobody reads them: from the first on as many as fit a batch, at least one.
+	// A subject that the generation has already is left out. advance is told how
+	// many of them the batch holds, and which of these were left out, by place; it
+	// gives how far the run is with them, which commits with the batch. It is
+	// called once. Another program's import ends in [ErrRegisterBusy], with
+	// nothing stored.
+	StagePeople(ctx context.Context, run RegisterRun, people []StagedPerson,
+		advance func(n int, doubled []int) (RegisterRun, error)) (RegisterRun, error)
+
+	// CountPeople counts a generation.
+	CountPeople(ctx context.Context, generation int64) (int64, error)
+
+	// CompareGenerations looks at the people of two generations whose subject is
+	// at or after from and before to: how many of the old are not among the new,
+	// and of whom something that has effects is not the same, in order of subject.
+	// A to that is empty is the end.
+	CompareGenerations(ctx context.Context, old, new int64, from, to []byte) (gone int64, changed []RegisterChange, err error)
+
+	// ClearGeneration deletes a part of a generation, and reports whether nothing
+	// is left of it. It refuses the one that is read.
+	ClearGeneration(ctx context.Context, generation int64) (done bool, err error)
+}
+
 // RegisterRunNow reads the run that is under way, if any, and the generation of
 // people that is read.
 func RegisterRunNow(tx Tx) (run RegisterRun, generation int64, err error) {

@@ -297,7 +297,7 @@ const chunkLines = 1000
 // stored.
 type chunk struct {
 	entries []registry.Entry
-	staged  []sqlstore.StagedPerson
+	staged  []credential.StagedPerson
 	place   []int // of each staged person among the entries
 	sealed  chan error
 }

@@ -19,30 +19,17 @@ import (
 // from everybody else: far below what a person notices.
 const batchTime = 25 * time.Millisecond
 
-// StagedPerson is a person ready to be stored: sealed already, because sealing
-// is what can be spread over cores.
-type StagedPerson struct {
-	Subject credential.Subject
-	record  []byte
-	digest  [16]byte
-}
-
-// SealPerson makes what [Store.StagePeople] stores. It touches no database.
-func (s *Store) SealPerson(subject credential.Subject, p credential.Person) (StagedPerson, error) {
+// SealPerson implements [credential.RegisterStore].
+func (s *Store) SealPerson(subject credential.Subject, p credential.Person) (credential.StagedPerson, error) {
 	record, err := sealPerson(s.keys, subject, p)
 	if err != nil {
-		return StagedPerson{}, wrap("sealing a person", err)
+		return credential.StagedPerson{}, wrap("sealing a person", err)
 	}
-	return StagedPerson{subject, record, s.keys.RegisterDigest(subject, p)}, nil
+	return credential.StagedPerson{Subject: subject, Record: record, Digest: s.keys.RegisterDigest(subject, p)}, nil
 }
 
-// StagePeople stores people in the generation that a run is loading, where nobody
-// reads them: from the first on as many as fit a batch, at least one. A subject
-// that the generation has already is left out. advance is told how many of them
-// the batch holds, and which of these were left out, by place; it gives how far the
-// run is with them, which commits with the batch. Another program's import ends in
-// [credential.ErrRegisterBusy], with nothing stored.
-func (s *Store) StagePeople(ctx context.Context, run credential.RegisterRun, people []StagedPerson,
+// StagePeople implements [credential.RegisterStore].
+func (s *Store) StagePeople(ctx context.Context, run credential.RegisterRun, people []credential.StagedPerson,
 	advance func(n int, doubled []int) (credential.RegisterRun, error)) (credential.RegisterRun, error) {
 	stage := s.stageOneByOne
 	if s.dialect.copies {
@@ -59,7 +46,7 @@ const insertStaged = `INSERT INTO people (generation, subject, record, digest) V
 	ON CONFLICT (generation, subject) DO NOTHING`
 
 // stageOneByOne is for SQLite: one prepared statement in one short transaction.
-func (s *Store) stageOneByOne(ctx context.Context, run credential.RegisterRun, people []StagedPerson,
+func (s *Store) stageOneByOne(ctx context.Context, run credential.RegisterRun, people []credential.StagedPerson,
 	advance func(int, []int) (credential.RegisterRun, error)) (next credential.RegisterRun, err error) {
 	s.write.learn(ctx, []string{insertStaged})
 	err = s.transact(ctx, s.write, nil, func(t *tx) error {
@@ -75,7 +62,7 @@ func (s *Store) stageOneByOne(ctx context.Context, run credential.RegisterRun, p
 		n := 0
 		for n < len(people) && (n == 0 || time.Since(started) < batchTime) {
 			p := &people[n]
-			result, err := stmt.ExecContext(t.ctx, run.Generation, p.Subject[:], p.record, p.digest[:])
+			result, err := stmt.ExecContext(t.ctx, run.Generation, p.Subject[:], p.Record, p.Digest[:])
 			if err != nil {
 				return t.note(err)
 			}
@@ -103,7 +90,7 @@ func (s *Store) stageOneByOne(ctx context.Context, run credential.RegisterRun, p
 
 // stageByCopy is for PostgreSQL. COPY refuses a batch in which a subject is
 // doubled; only then the doubled ones are looked for.
-func (s *Store) stageByCopy(ctx context.Context, run credential.RegisterRun, people []StagedPerson,
+func (s *Store) stageByCopy(ctx context.Context, run credential.RegisterRun, people []credential.StagedPerson,
 	advance func(int, []int) (credential.RegisterRun, error)) (next credential.RegisterRun, err error) {
 	conn, err := s.write.db.Conn(ctx)
 	if err != nil {
@@ -129,7 +116,7 @@ func (s *Store) stageByCopy(ctx context.Context, run credential.RegisterRun, peo
 	}
 }
 
-func copyPeople(ctx context.Context, conn *pgx.Conn, run credential.RegisterRun, people []StagedPerson, doubled []int,
+func copyPeople(ctx context.Context, conn *pgx.Conn, run credential.RegisterRun, people []credential.StagedPerson, doubled []int,
 	advance func(int, []int) (credential.RegisterRun, error)) (next credential.RegisterRun, err error) {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
@@ -142,7 +129,7 @@ func copyPeople(ctx context.Context, conn *pgx.Conn, run credential.RegisterRun,
 			for i++; i < len(people); i++ {
 				if _, left := slices.BinarySearch(doubled, i); !left {
 					p := &people[i]
-					return []any{run.Generation, p.Subject[:], p.record, p.digest[:]}, nil
+					return []any{run.Generation, p.Subject[:], p.Record, p.Digest[:]}, nil
 				}
 			}
 			return nil, nil
@@ -175,7 +162,7 @@ func (t pgxMeta) SwapMeta(key, was, is string) (bool, error) {
 
 // doubledIn gives the places of those whom the generation has already, or who
 // stood before among the same people.
-func doubledIn(ctx context.Context, conn *sql.Conn, generation int64, people []StagedPerson) (doubled []int, err error) {
+func doubledIn(ctx context.Context, conn *sql.Conn, generation int64, people []credential.StagedPerson) (doubled []int, err error) {
 	subjects := make([][]byte, len(people))
 	for i := range people {
 		subjects[i] = people[i].Subject[:]
@@ -203,8 +190,7 @@ func doubledIn(ctx context.Context, conn *sql.Conn, generation int64, people []S
 	return doubled, rows.Err()
 }
 
-// ClearGeneration deletes a part of a generation of people, and reports whether
-// nothing is left of it. It refuses the one that is read.
+// ClearGeneration implements [credential.RegisterStore].
 func (s *Store) ClearGeneration(ctx context.Context, generation int64) (done bool, err error) {
 	const part = 500 // deleted within a few milliseconds
 	err = s.Update(ctx, 0, func(update credential.Tx) error {
@@ -223,7 +209,7 @@ func (s *Store) ClearGeneration(ctx context.Context, generation int64) (done boo
 	return done, wrap("deleting an old register", err)
 }
 
-// CountPeople counts a generation.
+// CountPeople implements [credential.RegisterStore].
 func (s *Store) CountPeople(ctx context.Context, generation int64) (n int64, err error) {
 	err = s.View(ctx, func(view credential.Tx) error {
 		return view.(*tx).one("SELECT count(*) FROM people WHERE generation = $1", []any{generation}, &n)
@@ -231,10 +217,7 @@ func (s *Store) CountPeople(ctx context.Context, generation int64) (n int64, err
 	return n, wrap("counting people", err)
 }
 
-// CompareGenerations looks at the people of two generations whose subject is at or
-// after from and before to: how many of the old are not among the new, and of whom
-// something that has effects is not the same, in order of subject. A to that is
-// empty is the end.
+// CompareGenerations implements [credential.RegisterStore].
 func (s *Store) CompareGenerations(ctx context.Context, old, new int64, from, to []byte) (gone int64, changed []credential.RegisterChange, err error) {
 	if len(to) == 0 {
 		to = slices.Repeat([]byte{0xff}, len(credential.Subject{})+1) // behind every subject

@@ -60,6 +60,8 @@ type Store struct {
 var (
 	_ credential.Store    = (*Store)(nil)
 	_ credential.Registry = (*Store)(nil)
+
+	_ credential.RegisterStore = (*Store)(nil)
 )
 
 const (

@@ -25,6 +25,7 @@ import (
 type Store interface {
 	credential.Store
 	credential.Registry
+	credential.RegisterStore
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -62,6 +63,9 @@ func Run(t *testing.T, create func(t testing.TB) Database) {
 		{"Notices", notices},
 		{"Outbox", outbox},
 		{"Meta", meta},
+		{"SwapMeta", swapMeta},
+		{"Generations", generations},
+		{"TwoImportsAtOnce", twoImports},
 		{"Rollback", rollback},
 		{"FailedStatement", failedStatement},
 		{"ViewIsOnePictureAndWritesNothing", view},
