@@ -2,11 +2,13 @@
 // when it is valid.
 //
 // Markup: an element with data-status-url, somewhere a [data-status-text] that
-// is a live region, optionally [data-status-until] for the clock time, and
-// elements with data-when="state state" that are shown in these states only
-// (the server renders the right ones without `hidden`).
+// is a live region, optionally [data-status-title] for the page's title and
+// [data-status-until] for the clock time, and elements with data-when="state
+// state" that are shown in these states only (the server renders the right ones
+// without `hidden`); in the states of data-stays they are left as they are, so
+// that no field goes away under somebody's fingers.
 //
-// The address answers {"state":"…","text":"…","until":"HH:MM"}: held, queued,
+// The address answers {"state":"…","title":"…","text":"…","until":"…"}: held, queued,
 // trying, sent, expired or refused say where the mail is; "moved" says that the
 // procedure went on in this browser, "over" that it ended or went elsewhere.
 
@@ -46,6 +48,11 @@ export function watchMail(root = document) {
     if (text && typeof news.text === 'string' && text.textContent !== news.text) {
       text.textContent = news.text;
     }
+    const title = root.querySelector('[data-status-title]');
+    if (title && typeof news.title === 'string' && news.title !== '' && title.textContent !== news.title) {
+      document.title = document.title.replace(title.textContent, news.title);
+      title.textContent = news.title;
+    }
     // Before the mail was tried there is no time yet, and the page says so.
     if (typeof news.until === 'string' && news.until !== '') {
       for (const until of root.querySelectorAll('[data-status-until]')) {
@@ -53,6 +60,9 @@ export function watchMail(root = document) {
       }
     }
     for (const part of root.querySelectorAll('[data-when]')) {
+      if (part.dataset.stays?.split(' ').includes(news.state)) {
+        continue;
+      }
       part.hidden = !part.dataset.when.split(' ').includes(news.state);
     }
   }

@@ -52,7 +52,8 @@ func newPages(t *testing.T) *Server {
 // fullBase is a base with everything that a page may show around its text.
 func fullBase(s *Server, title string) base {
 	return base{
-		Title: title, Problem: true, Institution: s.Institution, Demo: true, Path: "/x", Position: 3, Of: 7,
+		Title: title, Problem: true, Institution: s.Institution, Path: "/x", Position: 3, Of: 7,
+		Demo: true, Mailbox: true, Clock: s.Words.Text("demo.clock.ahead", "by", "4 min"),
 		Procedure: "p-1", Now: "2026-03-05T10:00:00Z", Deadline: "2026-03-05T10:30:00Z", DeadlineAt: "05:30",
 		CanExtend: true, server: s,
 	}
@@ -125,9 +126,7 @@ func views(s *Server) []shown {
 	list := []shown{
 		{"door", "zero", doorView{zero}}, {"door", "full", doorView{calmOutside(s, "door.title")}},
 		{"help", "zero", helpView{zero}}, {"help", "full", helpView{calmOutside(s, "help.title")}},
-		{"not_open", "log_in", notOpenView{calmOutside(s, "not_open.log_in.title"), "log_in"}},
-		{"not_open", "change", notOpenView{calmOutside(s, "not_open.change.title"), "change"}},
-		{"not_open", "unlock", notOpenView{calmOutside(s, "not_open.unlock.title"), "unlock"}},
+		{"not_open", "staff", notOpenView{base{Title: "Título", Institution: s.Institution, Demo: true, Staff: true, server: s}, "counter"}},
 		{"start", "zero", startView{base: zero}},
 		{"start", "first", startView{base: start, Kinds: sampleChoices(s, "start.kind.", "", "generate", "recover"), Documents: documents, Audiences: audiences, Captcha: `{"parameters":{}}`}},
 		{"start", "problems", startView{
@@ -163,6 +162,7 @@ func views(s *Server) []shown {
 		{"contact", "problems", contactView{base: full("contact.title"), Email: "nina@@gmail", Refused: true, Problems: problems{rule("correo", "rule.email.shape")}}},
 		{"contact_review", "zero", contactReviewView{base: zero}},
 		{"contact_review", "suggestion", contactReviewView{base: calm("contact_review.title"), Address: "nina.quispe@gmial.com", Suggestion: "nina.quispe@gmail.com"}},
+		{"contact_review", "change", contactReviewView{base: calm("contact_review.title"), Address: "nina@otro.example", WouldWait: "23 de noviembre de 2026, 19:46"}},
 		{"contact_review", "fixed", contactReviewView{base: calm("contact_review.title"), Fixed: true, Address: "m•••••@gmail.com"}},
 		{"waiting", "zero", waitingView{base: zero}},
 		{"link", "zero", linkView{base: zero}},
@@ -181,6 +181,7 @@ func views(s *Server) []shown {
 		}},
 		{"done", "generate", doneView{calm("done.title.generate"), credential.Generate, ""}},
 		{"done", "recover", doneView{calm("done.title.recover"), credential.Recover, "m•••••@gmail.com"}},
+		{"objection", "clave", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailClaveSet, ClaveSet: true}},
 		{"objection", "cancellable", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChange, Cancellable: true, Action: PathObjection + "/t"}},
 		{"objection", "used", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChange, Used: true}},
 		{"objection", "cancelled", objectionView{base: calmOutside(s, "objection.cancelled_title"), Kind: credential.MailAddressChange, Cancelled: true}},
@@ -195,6 +196,7 @@ func views(s *Server) []shown {
 			{Document: "extranjero", Number: "AB123456", GivenNames: "John", Surnames: "Doe", Birth: "1980-01-01", Audiences: []string{"afiliado"}},
 			{Document: "ruc", Number: "1790012345001", GivenNames: "Florícola", Surnames: "Inventada", Birth: "1980-01-01", Audiences: []string{"empleador"}},
 		}}},
+		{"demo_mailbox", "relay", mailboxView{base: base{Title: "Título", Institution: s.Institution, Demo: true, server: s}}},
 		{"demo_mailbox", "empty", mailboxView{base: calmOutside(s, "demo.mailbox.title"), To: "nina@example.com"}},
 		{"demo_mailbox", "one", mailboxView{base: calmOutside(s, "demo.mailbox.title"), Mails: sampleMails[:1], Total: 1}},
 		{"demo_mailbox", "several", mailboxView{base: calmOutside(s, "demo.mailbox.title"), Mails: sampleMails, Total: 80}},
@@ -216,11 +218,15 @@ func views(s *Server) []shown {
 		switch state {
 		case credential.MailQueued:
 			v.Until = ""
-		case credential.MailExpired:
-			v.ResendsLeft, v.Code, v.Problem = 0, "12345", true
+		case credential.MailLeft:
+			v.Code, v.Problem = "12345", true
 			v.Problems = problems{rule("codigo", "rule.code.shape")}
 		}
 		list = append(list, shown{"waiting", string(state), v})
+		v.ResendsLeft = 0
+		list = append(list, shown{"waiting", string(state) + " at last", v})
+		v.Fixed = true
+		list = append(list, shown{"waiting", string(state) + " fixed", v})
 	}
 	for _, key := range messageKeys() {
 		list = append(list, shown{"message", key, messageView{base: calmOutside(s, "message."+key+".title"), Key: key, Action: s.actionOf(key), Ways: key != "ended"}})
@@ -230,7 +236,7 @@ func views(s *Server) []shown {
 
 // calmOutside is the base of a page outside the journey, in the demo.
 func calmOutside(s *Server, key string) base {
-	return base{Title: s.Words.Text(key), Institution: s.Institution, Demo: true, server: s}
+	return base{Title: s.Words.Text(key), Institution: s.Institution, Demo: true, Mailbox: true, server: s}
 }
 
 var mailStates = []credential.MailState{
@@ -700,7 +706,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
 		pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
 		"/clave/cambiar", "/clave/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
-		"/demo/correo/m1", "/demo/correo/m2", PathLink + "/abc", PathObjection + "/t",
+		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {
 		doc, err := html.Parse(strings.NewReader(execute(t, s, one)))
@@ -708,7 +714,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n := range doc.Descendants() {
-			for _, name := range []string{"href", "action", "formaction", "data-status-url", "data-phrase-url"} {
+			for _, name := range []string{"href", "src", "action", "formaction", "data-status-url", "data-phrase-url"} {
 				to := attribute(n, name)
 				u, err := url.Parse(to)
 				if err != nil {
@@ -724,5 +730,244 @@ func TestLinksLeadToRoutes(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// newSite gives a demo's site without any person or procedure behind it.
+func newSite(t *testing.T, demo *Demo) *Server {
+	t.Helper()
+	s, err := New(Config{
+		Service: new(credential.Service), Words: words.Spanish(), PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
+		Institution: newPages(t).Institution, Demo: demo, Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestBothListenersPages walks from the first page of each listener to every
+// page that a link leads to: each is there, says everything in words, and the
+// staff's never leads to a citizens' page.
+func TestBothListenersPages(t *testing.T) {
+	s := newSite(t, &Demo{
+		Mails:  func(string) []DemoMail { return sampleMails },
+		Offset: func() time.Duration { return 3*time.Hour + 20*time.Minute },
+	})
+	for _, tt := range []struct {
+		name    string
+		handler http.Handler
+		start   []string
+		least   int
+	}{
+		{"citizens", s.Citizens(), []string{"/", "/ingresar", "/no-existe", PathStart + "/prueba", PathLink}, 10},
+		{"staff", s.Staff(), []string{"/", "/no-existe", "/ayuda"}, 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			seen := map[string]bool{}
+			todo := slices.Clone(tt.start)
+			for len(todo) > 0 {
+				path := todo[0]
+				todo = todo[1:]
+				if seen[path] {
+					continue
+				}
+				seen[path] = true
+				w := httptest.NewRecorder()
+				tt.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+				if w.Code >= 400 && !slices.Contains(tt.start, path) || w.Code >= 500 {
+					t.Errorf("%s: %d", path, w.Code)
+				}
+				body := w.Body.String()
+				if i := strings.Index(body, "[["); i >= 0 {
+					t.Errorf("%s: a missing sentence: %s", path, body[i:min(len(body), i+60)])
+				}
+				if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") || strings.HasSuffix(path, "/html") {
+					continue
+				}
+				checkDocument(t, body)
+				doc, err := html.Parse(strings.NewReader(body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for n := range doc.Descendants() {
+					for _, name := range []string{"href", "src"} {
+						u, err := url.Parse(attribute(n, name))
+						if err != nil {
+							t.Errorf("%s: %v", path, err)
+							continue
+						}
+						if u.Path != "" && u.Scheme == "" && !strings.HasPrefix(u.Path, PathLink+"/") {
+							todo = append(todo, u.Path)
+						}
+					}
+				}
+			}
+			if len(seen) < tt.least {
+				t.Errorf("only %d pages seen", len(seen))
+			}
+		})
+	}
+}
+
+// TestWordsAreThere holds the keys that code and templates spell out against
+// the words, and that a key put together from parts has words to be one of.
+func TestWordsAreThere(t *testing.T) {
+	l := words.Spanish()
+	var sources []string
+	for _, pattern := range []string{"*.go", "base.html", "pages/*.html", "partials/*.html"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, names...)
+	}
+	whole := regexp.MustCompile(`(?:\bText\(|\.T )"([a-z_.]+)"(\s*\+)?`)
+	begun := regexp.MustCompile(`(?:\bText\(|\(print )"([a-z_.]+\.)"`)
+	notOpen := regexp.MustCompile(`\bnotOpen\("([a-z_]+)"\)`)
+	found := 0
+	for _, name := range sources {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range whole.FindAllSubmatch(source, -1) {
+			if key := string(m[1]); len(m[2]) == 0 {
+				found++
+				if !l.Has(key) {
+					t.Errorf("%s: there are no words %s", name, key)
+				}
+			}
+		}
+		for _, m := range begun.FindAllSubmatch(source, -1) {
+			if prefix := string(m[1]); !slices.ContainsFunc(l.Keys(), func(key string) bool { return strings.HasPrefix(key, prefix) }) {
+				t.Errorf("%s: no words begin with %s", name, prefix)
+			}
+		}
+		for _, m := range notOpen.FindAllSubmatch(source, -1) {
+			for _, part := range []string{".title", ".text"} {
+				if key := "not_open." + string(m[1]) + part; !l.Has(key) {
+					t.Errorf("%s: there are no words %s", name, key)
+				}
+			}
+		}
+	}
+	if found < 150 {
+		t.Errorf("only %d keys found", found)
+	}
+}
+
+func TestMailInItsFrame(t *testing.T) {
+	s := newSite(t, &Demo{Mails: func(string) []DemoMail { return sampleMails }})
+	site := s.Citizens()
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		return w
+	}
+	w := get("/demo/correo/m2/html")
+	if w.Code != http.StatusOK || w.Body.String() != sampleMails[0].HTML {
+		t.Errorf("%d: %s", w.Code, w.Body)
+	}
+	policy := w.Header().Get("Content-Security-Policy")
+	for _, part := range []string{"default-src 'none'", "frame-ancestors 'self'", "sandbox ", "allow-popups-to-escape-sandbox"} {
+		if !strings.Contains(policy, part) {
+			t.Errorf("the policy lacks %q: %s", part, policy)
+		}
+	}
+	if strings.Contains(policy, "allow-scripts") || strings.Contains(policy, "allow-same-origin") {
+		t.Errorf("the mail may run as a page of ours: %s", policy)
+	}
+	for _, path := range []string{"/demo/correo/m1/html", "/demo/correo/none/html", "/demo/correo/none"} {
+		if w := get(path); w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d, want 404", path, w.Code)
+		}
+	}
+
+	s.Demo.Mails = nil // mails leave by a relay
+	if w := get("/demo/correo.json"); w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != "[]" {
+		t.Errorf("without a mailbox: %d %s", w.Code, w.Body)
+	}
+	body := get("/demo/correo").Body.String()
+	if !strings.Contains(body, s.Words.Text("demo.mailbox.lead_relay")) || !strings.Contains(body, s.Words.Text("page.demo.text_relay")) {
+		t.Error("without a mailbox the demo does not say where mails go")
+	}
+	if strings.Contains(body, `href="/demo/correo"`) {
+		t.Error("without a mailbox something leads to it")
+	}
+}
+
+func TestClockMoved(t *testing.T) {
+	s := newPages(t)
+	var by time.Duration
+	s.Demo = &Demo{Offset: func() time.Duration { return by }}
+	for _, tt := range []struct {
+		by   time.Duration
+		want string
+	}{
+		{0, ""},
+		{3*time.Hour + 20*time.Minute, "Reloj de la demostración adelantado 3 h 20 min."},
+		{-25 * time.Hour, "Reloj de la demostración atrasado 1 d 1 h."},
+		{30 * time.Second, "Reloj de la demostración adelantado 30 s."},
+		{time.Millisecond, "Reloj de la demostración adelantado 1 s."},
+	} {
+		by = tt.by
+		if got := s.clockMoved(); got != tt.want {
+			t.Errorf("clockMoved() after %v = %q, want %q", tt.by, got, tt.want)
+		}
+	}
+}
+
+func TestSummaryNamesTheQuestion(t *testing.T) {
+	l := words.Spanish()
+	seen := map[string]bool{}
+	for _, tt := range []struct{ field, rule string }{
+		{"record.first_year", "choose"}, {"record.first_month", "choose"}, {"bank.first_pet", "empty"}, {"bank.first_trip", "too_short"},
+	} {
+		refusal := &credential.Error{Kind: credential.Invalid, Field: tt.field, Rule: tt.rule}
+		p := problem{Field: tt.field, Text: sentence(l, refusal, credential.Policy{})}
+		p.About = about(l, refusal, p.Text)
+		if listed := p.Listed(); seen[listed] || !strings.Contains(listed, "?»: ") || strings.Contains(listed, "[[") {
+			t.Errorf("%s/%s is listed as %q", tt.field, tt.rule, listed)
+		}
+		seen[p.Listed()] = true
+	}
+	if p := (problem{Text: "a", About: about(l, &credential.Error{Field: "number", Rule: "empty"}, "a")}); p.Listed() != "a" {
+		t.Errorf("a number is listed as %q", p.Listed())
+	}
+}
+
+func TestStatusOfTheMail(t *testing.T) {
+	s := newPages(t)
+	now := time.Date(2026, 3, 5, 15, 0, 0, 0, time.UTC)
+	look := func(state credential.MailState, tried time.Duration, fixed bool, resends int) mailStatus {
+		v := credential.Progress{Now: now, Fixed: fixed}
+		v.Mail = credential.MailProgress{
+			State: state, Attempted: now.Add(-tried), ValidUntil: now.Add(2 * time.Hour), HoldUntil: now.Add(24 * time.Hour), ResendsLeft: resends,
+		}
+		return s.statusOf(v)
+	}
+	young, old := look(credential.MailTrying, time.Second, false, 5), look(credential.MailTrying, 10*time.Second, false, 5)
+	if young.Until != "" || young.Text != s.Words.Text("waiting.status.queued") || young.State != "trying" {
+		t.Errorf("a mail just tried: %+v", young)
+	}
+	if old.Until != "12:00" || !strings.Contains(old.Text, "12:00") {
+		t.Errorf("a mail tried for long: %+v", old)
+	}
+	titles := map[string]bool{}
+	for _, state := range []credential.MailState{credential.MailHeld, credential.MailLeft, credential.MailExpired, credential.MailRefusedBy} {
+		titles[look(state, time.Minute, false, 5).Title] = true
+	}
+	if len(titles) != 4 {
+		t.Errorf("titles %v, want one for each state", titles)
+	}
+	if text := look(credential.MailExpired, time.Minute, false, 0).Text; strings.Contains(text, "Enviar de nuevo") {
+		t.Errorf("no mails left, and it says %q", text)
+	}
+	if text := look(credential.MailRefusedBy, time.Minute, true, 5).Text; strings.Contains(text, "Corríjala") {
+		t.Errorf("a fixed address, and it says %q", text)
 	}
 }
