@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,9 @@ type Progress struct {
 	Mask       string // masked address, fixed or typed
 	Typed      string // typed address, to show on its review
 	Suggestion string // «¿quiso decir …?», the whole address; empty for none
+	// WouldWait is when the mail would leave if the typed address, which is not
+	// the one on record, were accepted now; zero where it leaves at once.
+	WouldWait time.Time
 
 	Mail MailProgress
 }
@@ -84,8 +88,14 @@ func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
 	if err != nil {
 		return Progress{}, err
 	}
-	if fixed, ok := fixedAddress(onRecord(p.Subject, set, person)); ok {
+	on := onRecord(p.Subject, set, person)
+	if fixed, ok := fixedAddress(on); ok {
 		v.Fixed, v.Mask, v.Typed, v.Suggestion = true, fixed.Email.Mask(), "", ""
+		return v, nil
+	}
+	same := func(a Address) bool { return strings.EqualFold(a.Email.Reveal(), v.Typed) }
+	if v.Typed != "" && len(on) > 0 && !slices.ContainsFunc(on, same) {
+		v.WouldWait = now.Add(s.policy.AddressHold)
 	}
 	return v, nil
 }

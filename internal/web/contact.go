@@ -62,6 +62,7 @@ type contactReviewView struct {
 	Fixed      bool
 	Address    string // as typed, or masked where it is fixed
 	Suggestion string // the whole address that was perhaps meant
+	WouldWait  string // day and hour until which a changed address waits; empty for none
 }
 
 func (s *Server) showContactReview(w http.ResponseWriter, r *http.Request) error {
@@ -75,6 +76,9 @@ func (s *Server) showContactReview(w http.ResponseWriter, r *http.Request) error
 	}
 	if v.Fixed {
 		view.Address = v.Mask
+	}
+	if !v.WouldWait.IsZero() {
+		view.WouldWait = s.Words.DateTime(v.WouldWait)
 	}
 	s.render(w, r, http.StatusOK, "contact_review", view)
 	return nil
