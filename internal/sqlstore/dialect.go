@@ -47,6 +47,11 @@ const (
 	// busyTimeout is how long SQLite waits for another process's writing.
 	busyTimeout = 5 * time.Second
 
+	// busyPoll is how often a writer looks whether another process has finished.
+	// SQLite's own waiting looks ever more seldom, up to every 100 ms, and so misses
+	// the pauses that a long import makes for others.
+	busyPoll = time.Millisecond
+
 	// defaultPostgresConnections bounds the pool where Config says nothing:
 	// PostgreSQL's own default of 100 is shared by several processes.
 	defaultPostgresConnections = 16
@@ -133,7 +138,7 @@ func openSQLite(ctx context.Context, c Config) (write, read *pool, err error) {
 		}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
 	}
-	writer, err := sql.Open("sqlite", dsn("_txlock", "immediate"))
+	writer, err := sql.Open("sqlite", dsn("_txlock", "immediate", "_busy_timeout", fmt.Sprint(busyPoll.Milliseconds())))
 	if err != nil {
 		return nil, nil, fmt.Errorf("database %s: %w", path, err)
 	}
@@ -221,8 +226,21 @@ func reachSQLite(ctx context.Context, db *sql.DB, path string) error {
 	}
 }
 
+// begin begins a transaction. On SQLite's writing connection it waits its turn
+// behind other processes.
+func begin(ctx context.Context, db *sql.DB, options *sql.TxOptions) (*sql.Tx, error) {
+	give := time.Now().Add(busyTimeout)
+	for {
+		tx, err := db.BeginTx(ctx, options)
+		busy, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || busy.Code()&0xff != sqlitecode.SQLITE_BUSY || time.Now().After(give) || ctx.Err() != nil {
+			return tx, err
+		}
+	}
+}
+
 // classifySQLite finds no conflicts: updates begin IMMEDIATE on one connection,
-// and another process's are waited for by the busy timeout.
+// and another process's are waited for by [begin].
 func classifySQLite(err error) faultOfBase {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {

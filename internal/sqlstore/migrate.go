@@ -72,7 +72,7 @@ func migrate(ctx context.Context, db *sql.DB, d *dialect, all []migration) error
 
 // migrateOne applies the next migration that is due, if any.
 func migrateOne(ctx context.Context, db *sql.DB, d *dialect, all []migration) (done bool, err error) {
-	tx, err := db.BeginTx(ctx, nil)
+	tx, err := begin(ctx, db, nil)
 	if err != nil {
 		return false, fmt.Errorf("migrating: %w", err)
 	}

@@ -187,7 +187,7 @@ func (s *Store) Update(ctx context.Context, shard credential.Shard, f func(crede
 // transact runs f in one transaction of p. It commits when f returns nil and no
 // statement of f failed; whatever else happens, a panic included, leaves nothing.
 func (s *Store) transact(ctx context.Context, p *pool, options *sql.TxOptions, f func(*tx) error) error {
-	sqlTx, err := p.db.BeginTx(ctx, options)
+	sqlTx, err := begin(ctx, p.db, options)
 	if err != nil {
 		return interrupted(ctx, fmt.Errorf("beginning: %w", err))
 	}
