@@ -102,12 +102,19 @@ describe('generate and recover', () => {
     await untilMail(visit, GENERATE, person, { address });
     await openLink(visit, await demo.activation(address));
     await visit.field(DECLARATION).check();
+    await visit.field('Nueva clave').fill('corta');
+    await visit.press('Generar');
+    await visit.refused(422);
     await visit.main.locator('[data-phrase-url]').click();
+    await visit.main.locator('.govuk-error-message').waitFor({ state: 'detached' });
+    assert.equal(await visit.main.getByRole('alert').count(), 0, 'what was said of the older clave stays');
     const filled = await visit.page.waitForFunction(() => {
       const values = [...document.querySelectorAll('input[autocomplete=new-password]')].map((field) => field.value);
       return values.length === 2 && values[0] !== '' && values[0] === values[1] && values[0];
     });
     assert.ok((await filled.jsonValue()).length >= 12);
+    const whole = visit.main.locator('output');
+    assert.equal(await whole.innerText(), await filled.jsonValue(), 'on a phone the fields are too narrow for it');
     await visit.press('Generar');
     assert.equal(visit.response.status(), 200);
     await finish(visit);
@@ -168,6 +175,22 @@ describe('generate and recover', () => {
     }
     const response = await visit.goto('/no-existe');
     assert.equal(response.status(), 404);
+    await visit.close();
+  });
+
+  test('the mailbox shows a mail as it looks, and its button leads on', async () => {
+    const person = demo.withoutClave();
+    const address = demo.mailbox();
+    const visit = await Visit.open(browser, demo);
+    await untilMail(visit, GENERATE, person, { address });
+    const mail = await demo.activation(address);
+    await visit.goto(`/demo/correo/${mail.id}`);
+    const inFrame = visit.main.frameLocator('iframe');
+    assert.ok((await inFrame.locator('body').innerText()).includes(mail.code));
+    const button = inFrame.getByRole('link', { name: 'CLIC PARA CONTINUAR' });
+    const [tab] = await Promise.all([visit.context.waitForEvent('page'), button.click()]);
+    await tab.getByRole('main').getByRole('button', { name: 'Continuar' }).waitFor();
+    assert.equal(await tab.getByLabel('Día', { exact: true }).count(), 0, 'this browser asked for the mail');
     await visit.close();
   });
 

@@ -155,13 +155,14 @@ func (s *Server) message(w http.ResponseWriter, r *http.Request, status int, key
 	})
 }
 
-// namesWays reports whether a message is about a procedure that cannot go on
-// here, so that its page names the other ways.
+// namesWays reports whether a message is about something that somebody wanted to
+// do and cannot do now, so that its page names the other ways.
 func namesWays(key string) bool {
-	if key == "fault" {
+	switch key {
+	case "expired", "expired_no_procedure", "not_found_procedure", "fault":
 		return true
 	}
-	for _, kind := range []credential.Kind{credential.Denied, credential.Expired, credential.TooMany, credential.Unavailable} {
+	for _, kind := range []credential.Kind{credential.Denied, credential.TooMany, credential.Unavailable} {
 		if key == string(kind) || strings.HasPrefix(key, string(kind)+"_") {
 			return true
 		}

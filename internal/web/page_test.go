@@ -229,7 +229,7 @@ func views(s *Server) []shown {
 		list = append(list, shown{"waiting", string(state) + " fixed", v})
 	}
 	for _, key := range messageKeys() {
-		list = append(list, shown{"message", key, messageView{base: calmOutside(s, "message."+key+".title"), Key: key, Action: s.actionOf(key), Ways: key != "ended"}})
+		list = append(list, shown{"message", key, messageView{base: calmOutside(s, "message."+key+".title"), Key: key, Action: s.actionOf(key), Ways: namesWays(key)}})
 	}
 	return list
 }
