@@ -1,11 +1,13 @@
 // Walks the journey and keeps a picture of every page, at 320 and 1280 px.
 //
 //   node screenshots.mjs FOLDER            all of them, to look at
-//   node screenshots.mjs FOLDER --readme   the README's few, small ones
+//   node screenshots.mjs FOLDER --readme   the README's few: a phone's width, without the
+//                                          footer, in 64 colours (needs ImageMagick)
 //
 // ALDABA is the program, as for the tests. It is no test: nothing is asserted
 // but that the journey can be walked.
 
+import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
@@ -20,7 +22,7 @@ const PHONE = { width: 320, height: 640 };
 const DESK = { width: 1280, height: 800 };
 
 // The pages shown in the README, and how.
-const README = new Set(['first-page', 'proof', 'bank', 'waiting', 'clave', 'done']);
+const README = new Set(['first-page', 'proof', 'waiting', 'mail', 'clave', 'done']);
 // The pages that are also kept in dark.
 const DARK = new Set(['first-page', 'proof', 'proof-refused', 'waiting', 'clave']);
 
@@ -40,19 +42,25 @@ try {
   await demo.stop();
 }
 
-async function picture(visit, name, size, { dark = false, whole = true } = {}) {
+async function picture(visit, name, size, { dark = false, footer = true } = {}) {
   const { page } = visit;
   await page.setViewportSize(size);
   await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
   const path = join(resolve(folder), `${name}.png`);
-  await page.screenshot({ path, fullPage: whole, animations: 'disabled', caret: 'initial' });
+  const height = footer ? 0 : await page.evaluate(() => document.querySelector('footer')?.offsetTop ?? 0);
+  await page.screenshot({
+    path, fullPage: true, animations: 'disabled', caret: 'initial',
+    ...(height > 0 && { clip: { x: 0, y: 0, width: size.width, height } }),
+  });
+  return path;
 }
 
 // keep takes the pictures of one page.
 async function keep(visit, name) {
   if (readme) {
     if (README.has(name)) {
-      await picture(visit, name, { width: 390, height: 844 }, { whole: false });
+      const path = await picture(visit, name, { width: 390, height: 844 }, { footer: false });
+      execFileSync('convert', [path, '-strip', '-colors', '64', `PNG8:${path}`]);
     }
     return;
   }
@@ -112,6 +120,10 @@ async function walk() {
   await keep(visit, 'waiting');
 
   const other = await open();
+  await other.goto(`/demo/correo/${mail.id}/html`);
+  await keep(other, 'mail');
+  await other.goto(`/demo/correo/${mail.id}`);
+  await keep(other, 'mailbox-mail');
   await other.goto(mail.link);
   await keep(other, 'link-other-browser');
   await other.goto(`${mail.link}x`);
