@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -71,6 +72,9 @@ func Columns() []string {
 	}
 	return columns
 }
+
+// columns are [Columns], made once.
+var columns = sync.OnceValue(Columns)
 
 // Entry is one line of a register file.
 type Entry struct {
@@ -521,7 +525,7 @@ func WriteLine(w io.Writer, f Fake) error {
 		columnEmail: f.Email, columnInPerson: inPerson,
 	}
 	var line strings.Builder
-	for i, name := range Columns() {
+	for i, name := range columns() {
 		value, ok := values[name]
 		if !ok {
 			value = p.Facts[credential.FactID(name)]

@@ -118,7 +118,7 @@ func ImportRegister(ctx context.Context, c ImportConfig) (ImportReport, error) {
 		return i.report, fmt.Errorf("%s: %w", c.File, err)
 	}
 	defer func() { _ = i.file.Close() }() // it was only read
-	i.store, err = sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: true, Observe: c.Observe})
+	i.store, err = sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: true, Bulk: true, Observe: c.Observe})
 	if err != nil {
 		return i.report, err
 	}
@@ -291,7 +291,7 @@ func (i *importer) reading() string { return string(i.layout.Encoding) }
 
 // chunkLines is how many lines go through sealing together; with the bound on a
 // line it bounds the memory of an import.
-const chunkLines = 1000
+const chunkLines = 2000
 
 // chunk is some lines of the file, in order, and who of them are ready to be
 // stored.

@@ -126,7 +126,11 @@ func openSQLite(ctx context.Context, c Config) (write, read *pool, err error) {
 		base[name] = values
 	}
 	base.Set("_busy_timeout", fmt.Sprint(busyTimeout.Milliseconds()))
-	base["_pragma"] = []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
+	synchronous := "synchronous(FULL)"
+	if c.Bulk {
+		synchronous = "synchronous(NORMAL)"
+	}
+	base["_pragma"] = []string{"journal_mode(WAL)", synchronous, "foreign_keys(1)"}
 	base.Set("_dqs", "0")
 	dsn := func(extra ...string) string {
 		v := url.Values{}
@@ -266,6 +270,9 @@ func openPostgres(ctx context.Context, c Config) (write, read *pool, err error) 
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
+	}
+	if c.Bulk {
+		config.RuntimeParams["synchronous_commit"] = "off"
 	}
 	db := stdlib.OpenDB(*config)
 	n := c.Connections

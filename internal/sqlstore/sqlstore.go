@@ -40,6 +40,11 @@ type Config struct {
 	// program's, instead of making it so: nothing is written by opening.
 	Existing bool
 
+	// Bulk is for an import: a commit does not wait for the disk. A loss of power
+	// may take back the last ones, in order and each as a whole, and one that
+	// waits, of whatever program, makes those before it last.
+	Bulk bool
+
 	// Observe, if set, is told of every statement after it ran: its text (a
 	// constant, without values), how many rows it gave or changed, and how long
 	// it took. It is called from many goroutines.
