@@ -178,6 +178,16 @@ describe('generate and recover', () => {
     await visit.close();
   });
 
+  test('the staff\'s pages say that they are not open, and lead to no citizens\' page', async () => {
+    const visit = await Visit.open(browser, { url: demo.staffURL });
+    for (const [path, status] of [['/', 200], ['/ayuda', 404]]) {
+      assert.equal((await visit.goto(path)).status(), status, path);
+      const links = await visit.page.locator('a[href]').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
+      assert.deepEqual(links.filter((to) => to !== '/' && !to.startsWith('#')), [], path);
+    }
+    await visit.close();
+  });
+
   test('the mailbox shows a mail as it looks, and its button leads on', async () => {
     const person = demo.withoutClave();
     const address = demo.mailbox();

@@ -61,11 +61,10 @@ export async function startDemo({ set = ['captcha_cost=0'], args = [] } = {}) {
     }
   };
 
-  let url;
   try {
-    url = await addressOf(child, gone);
+    const [url, staffURL] = await addressesOf(child, gone);
     const people = await (await fetch(`${url}/demo/personas.json`)).json();
-    return new Demo(url, people, stop);
+    return new Demo(url, staffURL, people, stop);
   } catch (error) {
     kill();
     await gone;
@@ -74,22 +73,24 @@ export async function startDemo({ set = ['captcha_cost=0'], args = [] } = {}) {
   }
 }
 
-// addressOf reads the citizens' address, the first one that the program prints.
-async function addressOf(child, gone) {
+// addressesOf reads the citizens' and the staff's address, the first two that
+// the program prints.
+async function addressesOf(child, gone) {
   const printed = new Promise((resolve) => {
+    const addresses = [];
     createInterface({ input: child.stdout }).on('line', (line) => {
       const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line);
-      if (found) {
-        resolve(found[0]);
+      if (found && addresses.push(found[0]) === 2) {
+        resolve(addresses);
       }
     });
   });
   const ended = gone.then(() => {
-    throw new Error('the program ended before it printed its address');
+    throw new Error('the program ended before it printed its addresses');
   });
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the program printed no address')), START_WITHIN);
+    timer = setTimeout(() => reject(new Error('the program printed no addresses')), START_WITHIN);
   });
   try {
     return await Promise.race([printed, ended, late]);
@@ -106,8 +107,9 @@ class Demo {
   #mailboxes = 0;
   #serial = 4_100_000;
 
-  constructor(url, people, stop) {
+  constructor(url, staffURL, people, stop) {
     this.url = url;
+    this.staffURL = staffURL;
     this.people = people;
     this.stop = stop;
     const random = people.slice(13);
