@@ -71,7 +71,9 @@ lint: ## staticcheck, errcheck, unparam, deadcode
 .PHONY: unit
 unit: ## Go tests with the race detector, both database engines
 	$(call title,Go tests)
-	@CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
+	@CGO_ENABLED=1 go test -race -shuffle=on -short -timeout 20m ./...
+	$(call title,Go tests that measure memory)
+	@go test -timeout 10m -run 'TestS26_FiveHundredAtOnce|TestImportMemory' ./internal/site
 
 .PHONY: assets-check
 assets-check: ## check that the committed assets are what make assets builds

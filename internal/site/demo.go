@@ -126,7 +126,10 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 		return err
 	}
 	d.clock = clock
-	shown := &web.Demo{Advance: clock.Advance, Mails: d.mails}
+	shown := &web.Demo{Advance: clock.Advance, Offset: clock.Offset}
+	if d.box != nil {
+		shown.Mails = d.mails
+	}
 	d.Site, err = New(ctx, Config{
 		Database: database, Keys: keys, Policy: c.Policy, PublicURL: d.URL,
 		Institution: DemoInstitution(), SMTP: relay, HeadsFile: filepath.Join(c.Dir, "audit-heads.jsonl"),
@@ -249,9 +252,6 @@ func (d *Demo) relay(c DemoConfig, clock *clock) (mail.SMTPConfig, error) {
 // mails gives the mailbox as its page and its JSON show it.
 func (d *Demo) mails(to string) []web.DemoMail {
 	list := []web.DemoMail{}
-	if d.box == nil {
-		return list
-	}
 	for _, m := range d.box.Messages(to) {
 		list = append(list, web.DemoMail{
 			ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML,

@@ -154,6 +154,9 @@ func all(browsers []*browser, do func(i int, b *browser) *httptest.ResponseRecor
 // answered or clearly told to come back, nothing confirmed is lost, and health is
 // green all the while.
 func TestS26_FiveHundredAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures memory: make test runs it without the race detector")
+	}
 	for _, engine := range []string{"sqlite", "postgres"} { // one after the other, and beside no other test
 		t.Run(engine, func(t *testing.T) {
 			w := newWorld(t, dsnOf(t, engine), with("hash_memory_kib", "19456", "hash_passes", "2",
