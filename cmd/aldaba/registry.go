@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"aldaba/internal/credential"
 	"aldaba/internal/site"
 )
 
@@ -20,25 +18,20 @@ type registryCommand struct {
 }
 
 type registryImport struct {
-	File     string `arg:"" help:"The register; docs/register.md names its columns." placeholder:"FILE.csv"`
-	Config   string `help:"Configuration file." placeholder:"FILE"`
-	Data     string `help:"A demo's data folder instead." placeholder:"DIR"`
-	Database string `help:"That demo's PostgreSQL database, if it has one." placeholder:"postgres://…"`
+	File string `arg:"" help:"The register; docs/register.md names its columns." placeholder:"FILE.csv"`
+	place
 	Encoding string `default:"auto" help:"utf8, latin1 or auto." placeholder:"NAME"`
 	DryRun   bool   `help:"Tell what would change, and change nothing."`
 	Yes      bool   `help:"Take a register that changes a large share of the people."`
 }
 
 func (c *registryImport) Run(ctx context.Context, t terminal) error {
-	if (c.Config == "") == (c.Data == "") {
-		return usageError{errors.New("registry import: one of --config FILE and --data DIR is needed")}
-	}
 	switch c.Encoding {
 	case "auto", "utf8", "latin1":
 	default:
 		return usageError{fmt.Errorf("--encoding %s: utf8, latin1 or auto", c.Encoding)}
 	}
-	config, err := c.where()
+	config, err := c.config("registry import")
 	if err != nil {
 		return err
 	}
@@ -55,31 +48,6 @@ func (c *registryImport) Run(ctx context.Context, t terminal) error {
 		return errors.New("registry import: interrupted; nothing of it is read yet, and the same command goes on from here")
 	}
 	return err
-}
-
-// where finds database, key ring and policy.
-func (c *registryImport) where() (site.Config, error) {
-	if c.Config != "" {
-		if c.Database != "" {
-			return site.Config{}, usageError{errors.New("--database belongs to --data; with --config the file names the database")}
-		}
-		read, err := site.ReadConfig(c.Config)
-		return read.Config, err
-	}
-	_, err := os.Stat(c.Data)
-	if err != nil {
-		return site.Config{}, err
-	}
-	keys, err := site.LoadKeys(filepath.Join(c.Data, "keys.json"), false)
-	if err != nil {
-		return site.Config{}, err
-	}
-	policy, err := credential.Preset(credential.Ficha2026)
-	database := c.Database
-	if database == "" {
-		database = filepath.Join(c.Data, "aldaba.db")
-	}
-	return site.Config{Database: database, Keys: keys, Policy: policy}, err
 }
 
 // tellImport writes what a new register changes.
