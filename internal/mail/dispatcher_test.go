@@ -50,6 +50,13 @@ func (f *fakeOutbox) put(mails ...credential.Outgoing) {
 	f.due = append(f.due, mails...)
 }
 
+// looks gives when mails were asked for. The dispatcher goes on asking meanwhile.
+func (f *fakeOutbox) looks() []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.starts)
+}
+
 // NextMails gives the first n.
 func (f *fakeOutbox) NextMails(ctx context.Context, n int) ([]credential.Outgoing, error) {
 	f.mu.Lock()
@@ -388,7 +395,7 @@ func TestDispatcherWakeAndPoll(t *testing.T) {
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("unwoken it took %v, want the poll's second", took)
 		}
-		if n := len(outbox.starts); n > 6 {
+		if n := len(outbox.looks()); n > 6 {
 			t.Errorf("%d claims for two mails", n)
 		}
 	})
@@ -459,7 +466,7 @@ func TestDispatcherBacksOffFromAFailingStore(t *testing.T) {
 		<-outbox.ended
 		stop()
 		var at []int
-		for _, s := range outbox.starts[:8] {
+		for _, s := range outbox.looks()[:8] {
 			at = append(at, int(s.Sub(began)/time.Second))
 		}
 		wantSame(t, "seconds of the claims", []int{0, 1, 3, 7, 15, 31, 61, 91}, at)
