@@ -137,6 +137,17 @@ func addressesOf(tx Tx, s Subject, p Person) ([]Address, error) {
 	return onRecord(s, set, p), err
 }
 
+// amongThem finds an address among those on record, whatever the case it was
+// typed in.
+func amongThem(on []Address, e Email) (Address, bool) {
+	for _, a := range on {
+		if a.Email.Key() == e.Key() {
+			return a, true
+		}
+	}
+	return Address{}, false
+}
+
 // personOf reads the record of the person that a claimed procedure is about.
 func (s *Service) personOf(ctx context.Context, c Claim, now time.Time) (Person, bool, error) {
 	var subject Subject
@@ -169,11 +180,9 @@ func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) 
 	if err != nil {
 		return Email{}, false, err
 	}
-	for _, a := range on {
-		if a.Email.Key() == to.Key() {
-			p.Typed.Email = a.Email.Reveal()
-			return a.Email, false, nil
-		}
+	if a, ok := amongThem(on, to); ok {
+		p.Typed.Email = a.Email.Reveal()
+		return a.Email, false, nil
 	}
 	if len(on) == 0 {
 		return to, false, nil

@@ -3,7 +3,6 @@ package credential
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -93,9 +92,10 @@ func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
 		v.Fixed, v.Mask, v.Typed, v.Suggestion = true, fixed.Email.Mask(), "", ""
 		return v, nil
 	}
-	same := func(a Address) bool { return strings.EqualFold(a.Email.Reveal(), v.Typed) }
-	if v.Typed != "" && len(on) > 0 && !slices.ContainsFunc(on, same) {
-		v.WouldWait = now.Add(s.policy.AddressHold)
+	if typed, err := ParseEmail(v.Typed); err == nil && len(on) > 0 {
+		if _, known := amongThem(on, typed); !known {
+			v.WouldWait = now.Add(s.policy.AddressHold)
+		}
 	}
 	return v, nil
 }

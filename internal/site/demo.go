@@ -74,8 +74,9 @@ func StartDemo(ctx context.Context, c DemoConfig) (*Demo, error) {
 	if err == nil {
 		return d, nil
 	}
+	ours := d.lock != nil // else somebody else's start may be filling the folder
 	err = errors.Join(err, d.Close())
-	if len(before) > 0 {
+	if len(before) > 0 || !ours {
 		return nil, err
 	}
 	// What a start that failed put into an empty folder goes again.
