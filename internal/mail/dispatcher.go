@@ -133,11 +133,13 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 }
 
 // claim claims what is due, whenever woken or polled and at once again after a
-// full batch, and hands it out until ctx ends.
+// full batch, and hands it out until ctx ends. The end of ctx does not cut a
+// claim under way: one whose commit the store made and nobody heard of would
+// hold its mails for the whole minute.
 func (d *Dispatcher) claim(ctx, sending context.Context, out chan<- credential.Outgoing) {
 	var backOff time.Duration
 	for ctx.Err() == nil {
-		patient, cancel := context.WithTimeout(ctx, claimPatience)
+		patient, cancel := context.WithTimeout(sending, claimPatience)
 		mails, err := d.Outbox.NextMails(patient, d.Batch)
 		cancel()
 		switch {

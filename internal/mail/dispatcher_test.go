@@ -327,6 +327,20 @@ func TestDispatcherShutdownFinishesTheBatch(t *testing.T) {
 	})
 }
 
+// TestDispatcherShutdownLetsAClaimEnd holds that a stop does not cut a claim
+// under way: the store may have given the mails away already.
+func TestDispatcherShutdownLetsAClaimEnd(t *testing.T) {
+	claiming, stopped := make(chan struct{}), make(chan struct{})
+	outbox := newFakeOutbox(mailsTo(t, 3)...)
+	outbox.claimFault = func() error { close(claiming); <-stopped; return nil }
+	d := start(t, outbox, senderFunc(func(context.Context, Message) error { return nil }), nil)
+	<-claiming
+	d.stop()
+	close(stopped)
+	<-d.done
+	wantSame(t, "ends", []ending{{1, "accepted"}, {2, "accepted"}, {3, "accepted"}}, sorted(outbox, 3))
+}
+
 func TestDispatcherShutdownIsBounded(t *testing.T) {
 	t.Run("relay hangs", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
