@@ -11,7 +11,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 # where git refuses a folder that belongs to somebody else.
 GO_BUILD := go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
-# More for `aldaba demo`: make run ARGS="--people 50 --policy ficha-2026"
+# More for `aldaba demo` or the bench: make run ARGS="--people 50 --policy ficha-2026"
 ARGS ?=
 
 # One step's title.
@@ -87,5 +87,5 @@ browser: build ## browser tests against bin/aldaba
 	@cd e2e && ALDABA="$(CURDIR)/bin/aldaba" node --test
 
 .PHONY: bench
-bench: ## Go benchmarks
-	@go test -run '^$$' -bench . -benchmem ./...
+bench: build ## measure the program against its figures (ARGS="--only cpu --quick"); see docs/bench.md
+	@go run ./bench $(ARGS)
