@@ -75,12 +75,26 @@ const files = {
   'altcha-worker.js': await script('captcha-worker.js', '/* Aldaba. With ALTCHA, MIT: third_party/licenses */'),
 };
 
+// The security images stand apart: a page that shows them loads them one by one,
+// and no other page does.
+const images = {};
+for (const name of (await readdir(join(here, 'src', 'images'))).sort()) {
+  const contents = await readFile(join(here, 'src', 'images', name));
+  if (contents.length > 3 * 1024) {
+    throw new Error(`images/${name} has ${contents.length} bytes, more than the 3 kB allowed`);
+  }
+  images[`image-${name}`] = contents;
+}
+
 // Only the files built here are written or removed; others (icons) stay.
 await mkdir(out, { recursive: true });
 for (const name of await readdir(out)) {
-  if (/\.(css|js)$/.test(name) && !(name in files)) {
+  if (/\.(css|js)$|^image-/.test(name) && !(name in files) && !(name in images)) {
     await rm(join(out, name));
   }
+}
+for (const [name, contents] of Object.entries(images)) {
+  await writeFile(join(out, name), contents);
 }
 let sum = 0;
 for (const [name, contents] of Object.entries(files)) {
