@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"aldaba/internal/sqlstore/pgtest"
@@ -106,10 +107,23 @@ func (e *Env) Demo(ctx context.Context, engine, smtp string, people int, set ...
 	if smtp != "" {
 		args = append(args, "--smtp", smtp)
 	}
+	p := &Program{folder: folder, dsn: dsn, args: args}
+	return p.Again(ctx, e, set...)
+}
+
+// Again starts a demo that has ended on the same data, with other values of the
+// policy.
+func (p *Program) Again(ctx context.Context, e *Env, set ...string) (*Program, error) {
+	args := slices.Clone(p.args)
 	for _, pair := range set {
 		args = append(args, "--set", pair)
 	}
-	return e.Start(ctx, args...)
+	started, err := e.Start(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	started.folder, started.dsn, started.args = p.folder, p.dsn, p.args
+	return started, nil
 }
 
 // Cheap are the values of the policy for figures that are not about hashing or

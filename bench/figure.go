@@ -120,18 +120,19 @@ func percentile(values []float64, share float64) float64 {
 // median is the middle of the values.
 func median(values []float64) float64 { return percentile(values, 0.5) }
 
-// ratios of two series that were measured in turns: the median of the pairs'
-// would take noise that hits one of a pair, the ratio of sums takes each alike.
+// ratio is the sum of one series over that of another that was measured in turns
+// with it, so that a noisy machine is noisy for both.
 func ratio(ours, raw []float64) (float64, error) {
-	var a, b float64
-	for _, v := range ours {
-		a += v
-	}
-	for _, v := range raw {
-		b += v
-	}
-	if len(ours) == 0 || len(ours) != len(raw) || b == 0 {
+	if len(ours) == 0 || len(ours) != len(raw) {
 		return 0, fmt.Errorf("%d samples beside %d raw ones", len(ours), len(raw))
 	}
-	return a / b, nil
+	return mean(ours) / mean(raw), nil
+}
+
+func mean(values []float64) float64 {
+	var sum float64
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
 }

@@ -24,6 +24,10 @@ import (
 
 // measurements are all there are, in the order in which they run.
 var measurements = []measurement{
+	{"cpu", journeyFigures},
+	{"first", firstFigures},
+	{"mail", mailFigures},
+	{"crowd", crowdFigures},
 	{"serve", serveFigures},
 }
 

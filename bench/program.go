@@ -23,6 +23,9 @@ type Program struct {
 	StaffURL string    // empty for none
 	Began    time.Time // just before it was started
 
+	folder, dsn string   // a demo's data
+	args        []string // of a demo, without its --set
+
 	cmd    *exec.Cmd
 	out    *printed
 	exited chan struct{}
