@@ -28,6 +28,7 @@ var measurements = []measurement{
 	{"first", firstFigures},
 	{"mail", mailFigures},
 	{"crowd", crowdFigures},
+	{"telltale", telltaleFigures},
 	{"serve", serveFigures},
 }
 
