@@ -25,6 +25,7 @@ import (
 // measurements are all there are, in the order in which they run.
 var measurements = []measurement{
 	{"cpu", journeyFigures},
+	{"step", stepFigures},
 	{"first", firstFigures},
 	{"mail", mailFigures},
 	{"crowd", crowdFigures},

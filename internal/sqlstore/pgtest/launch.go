@@ -52,3 +52,6 @@ func bench(i int) string { return "bench_" + strconv.Itoa(i) }
 
 // Stop ends the server and removes its folder.
 func (s *Server) Stop() error { return s.server.stop() }
+
+// Log is the file into which the server writes.
+func (s *Server) Log() string { return s.server.logFile() }
