@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding"
 	"fmt"
 	"math"
 	"slices"
@@ -50,7 +51,9 @@ func (t Target) String() string {
 	return plain((t.Min+t.Max)/2) + " ± " + plain((t.Max-t.Min)/2)
 }
 
-// MarshalText implements [encoding.TextMarshaler], for the JSON file.
+var _ encoding.TextMarshaler = Target{} // for the JSON file
+
+// MarshalText implements [encoding.TextMarshaler].
 func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // judged is the figure with its verdict.

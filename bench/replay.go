@@ -58,16 +58,17 @@ func record(ctx context.Context, env *Env, s step, n int) (_ recording, err erro
 		return recording{}, err
 	}
 	defer func() { err = errors.Join(err, p.Stop()) }()
-	types, err := newParameterTypes(ctx, r.before)
+	db, err := sql.Open("pgx", r.before)
 	if err != nil {
 		return recording{}, err
 	}
-	defer func() { err = errors.Join(err, types.close()) }()
+	types := &parameterTypes{db, map[string][]uint32{}}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	for _, c := range citizens {
 		c.citizen.base = p.URL
 		from, err := os.Stat(env.postgres.Log())
 		if err == nil {
-			_, _, err = s.take(ctx, c)
+			_, err = s.take(ctx, c)
 		}
 		var content []byte
 		if err == nil {
@@ -125,13 +126,6 @@ type parameterTypes struct {
 	db    *sql.DB
 	known map[string][]uint32
 }
-
-func newParameterTypes(_ context.Context, dsn string) (*parameterTypes, error) {
-	db, err := sql.Open("pgx", dsn)
-	return &parameterTypes{db, map[string][]uint32{}}, err
-}
-
-func (t *parameterTypes) close() error { return t.db.Close() }
 
 // parse reads the statements in a piece of PostgreSQL's log, those that begin
 // and end transactions left out.
