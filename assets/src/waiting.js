@@ -9,7 +9,7 @@
 // that no field goes away under somebody's fingers.
 //
 // The address answers {"state":"…","title":"…","text":"…","until":"…"}: held, queued,
-// trying, sent, expired or refused say where the mail is; "moved" says that the
+// trying, sent, untold, expired or refused say where the mail is; "moved" says that the
 // procedure went on in this browser, "over" that it ended or went elsewhere.
 
 const FIRST_PAUSE = 2000;
@@ -17,7 +17,7 @@ const FIRST_PAUSE = 2000;
 const PATIENT_ANSWERS = 30;
 const LONGEST_PAUSE = 20000;
 const FINAL = new Set(['moved', 'over']);
-const STATES = new Set(['held', 'queued', 'trying', 'sent', 'expired', 'refused', ...FINAL]);
+const STATES = new Set(['held', 'queued', 'trying', 'sent', 'untold', 'expired', 'refused', ...FINAL]);
 
 export function watchMail(root = document) {
   const place = root.querySelector('[data-status-url]');

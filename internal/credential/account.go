@@ -9,8 +9,10 @@ import (
 // answers and how far the owner was proven. It exists from the first clave on.
 type Account struct {
 	Subject    Subject
-	Clave      string    // argon2id in PHC form; stored sealed
-	Answers    AnswerSet // stored sealed
+	Clave      string        // argon2id in PHC form; stored sealed
+	Answers    AnswerSet     // stored sealed
+	Image      SecurityImage // likewise; empty for none
+	Phone      Text          // likewise; as [ParsePhone] gives it, empty for none
 	Level      Level
 	ProvenAt   time.Time // when the clave was last set by a proof
 	MustChange bool      // a clave handed over by the institution, good for one change

@@ -20,6 +20,8 @@ const (
 	BudgetCode Budget = "code"
 	// BudgetMail counts mails asked with proof.
 	BudgetMail Budget = "mail"
+	// BudgetUnproven counts mails asked without: with a birth date alone.
+	BudgetUnproven Budget = "unproven"
 	// BudgetClave counts wrong claves (log in, change).
 	BudgetClave Budget = "clave"
 )

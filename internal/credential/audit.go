@@ -38,6 +38,8 @@ const (
 	ActAbandoned      Act = "abandoned"
 	ActSeeded         Act = "seeded"
 
+	ActActivationCodeIssued Act = "activation_code_issued" // by staff, with a reason
+
 	ActRegisterAddress Act = "register_address" // an import changed an address
 	ActRegisterDeath   Act = "register_death"   // an import says that the person died
 )

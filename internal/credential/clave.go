@@ -139,7 +139,13 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if err != nil {
 		return DeviceID{}, err
 	}
-	err = tx.EndProven(p.Subject, p.ID, Replaced, false, now)
+	err = spendProof(tx, p, now)
+	if err == nil {
+		err = finishBegun(tx, p, now)
+	}
+	if err == nil {
+		err = tx.EndProven(p.Subject, p.ID, Replaced, false, now)
+	}
 	if err != nil {
 		return DeviceID{}, err
 	}
@@ -150,6 +156,9 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	earned, confirmedBefore, after, err := s.confirmAddress(tx, p, before, now)
 	if err != nil {
 		return DeviceID{}, err
+	}
+	if !p.Typed.Proof.IsZero() {
+		earned = InPerson // whoever handed over the code saw the person
 	}
 	err = s.saveClave(tx, p, hash, earned, now)
 	if err != nil {
@@ -232,7 +241,7 @@ func (s *Service) saveClave(tx Tx, p Procedure, hash string, earned Level, now t
 		account.Answers = AnswerSet{}
 	}
 	if p.Kind == Generate {
-		account.Answers = p.Typed.Bank
+		account.Answers, account.Image, account.Phone = p.Typed.Bank, p.Typed.Image, NewText(p.Typed.Phone)
 	}
 	account.Clave = hash
 	account.Level = earned
@@ -241,17 +250,22 @@ func (s *Service) saveClave(tx Tx, p Procedure, hash string, earned Level, now t
 	return tx.SaveAccount(account)
 }
 
-// settleAttempts ends what the finished procedure settles: the owner's total,
+// settleAttempts ends what the finished procedure settles: the owner's totals,
 // and, where the address was confirmed before, a lock.
 func (s *Service) settleAttempts(tx Tx, p Procedure, confirmedBefore bool) error {
-	owner, err := tx.Attempts(p.Subject, BudgetProof)
-	if err != nil {
-		return err
+	for _, budget := range []Budget{BudgetProof, BudgetCode} {
+		a, err := tx.Attempts(p.Subject, budget)
+		if err != nil {
+			return err
+		}
+		a.Total = 0
+		err = tx.SaveAttempts(a)
+		if err != nil {
+			return err
+		}
 	}
-	owner.Total = 0
-	err = tx.SaveAttempts(owner)
-	if err != nil || p.Kind != Recover || !confirmedBefore {
-		return err
+	if p.Kind != Recover || !confirmedBefore {
+		return nil
 	}
 	clave, err := tx.Attempts(p.Subject, BudgetClave)
 	if err != nil {

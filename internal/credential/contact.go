@@ -25,29 +25,34 @@ func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed strin
 		if p.Step == StepSent && !p.Typed.Refused {
 			return errStep
 		}
-		on, err := addressesOf(tx, p.Subject, person)
+		email, fixed, err := s.contactFor(tx, p.Subject, person, typed, now)
 		if err != nil {
 			return err
 		}
-		fixed, isFixed := fixedAddress(on)
-		email := fixed.Email
-		if !isFixed {
-			email, err = ParseEmail(typed)
-			if err != nil {
-				return err
-			}
-			err = s.mailboxHasRoom(tx, email, p.Subject, now)
-			if err != nil {
-				return err
-			}
-		}
-		p.Typed.Email, p.Typed.Fixed = email.Reveal(), isFixed
+		p.Typed.Email, p.Typed.Fixed = email.Reveal(), fixed
 		if p.Step == StepContactReview {
 			return tx.SaveProcedure(p) // typed again: no second row in the audit
 		}
 		p.Step = StepContactReview
 		return saved(tx, p, by, ActContactTyped, now, nil)
 	})
+}
+
+// contactFor gives the address of a procedure: the fixed one, or what was typed,
+// if it is an address whose mailbox has room.
+func (s *Service) contactFor(tx Tx, subject Subject, person Person, typed string, now time.Time) (email Email, fixed bool, err error) {
+	on, err := addressesOf(tx, subject, person)
+	if err != nil {
+		return Email{}, false, err
+	}
+	if a, ok := fixedAddress(on); ok {
+		return a.Email, true, nil
+	}
+	email, err = ParseEmail(typed)
+	if err == nil {
+		err = s.mailboxHasRoom(tx, email, subject, now)
+	}
+	return email, false, err
 }
 
 func (s *Service) mailboxKey(e Email) [32]byte { return s.keys.Lookup("mailbox", []byte(e.Mailbox())) }

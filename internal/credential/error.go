@@ -67,6 +67,16 @@ func (e *Errors) add(refusal *Error) {
 	}
 }
 
+// take appends what err refuses, and returns err where it is no refusal.
+func (e *Errors) take(err error) error {
+	refusal, ok := errors.AsType[*Error](err)
+	if ok {
+		e.add(refusal)
+		return nil
+	}
+	return err
+}
+
 // Error describes the refusals for a log.
 func (e Errors) Error() string {
 	texts := make([]string, len(e))

@@ -19,18 +19,19 @@ type Press string
 
 // The presses, in the order of the journey.
 const (
-	PressStart     Press = "start"
-	PressProve     Press = "prove"
-	PressVerdict   Press = "verdict"
-	PressQuestions Press = "questions"
-	PressContact   Press = "contact"
-	PressSend      Press = "send"
-	PressResend    Press = "resend"
-	PressCode      Press = "code"
-	PressLink      Press = "link"
-	PressClave     Press = "clave"
-	PressAbandon   Press = "abandon"
-	PressObjection Press = "objection"
+	PressStart       Press = "start"
+	PressProve       Press = "prove"
+	PressVerdict     Press = "verdict"
+	PressQuestions   Press = "questions"
+	PressContact     Press = "contact"
+	PressSend        Press = "send"
+	PressResend      Press = "resend"
+	PressCode        Press = "code"
+	PressLink        Press = "link"
+	PressOwnQuestion Press = "own_question"
+	PressClave       Press = "clave"
+	PressAbandon     Press = "abandon"
+	PressObjection   Press = "objection"
 )
 
 // observed tells of a press. It is deferred, so that kind and err are those with

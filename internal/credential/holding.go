@@ -37,7 +37,7 @@ func (s *Service) Abandon(ctx context.Context, by Actor, c Claim) (err error) {
 		switch p.Step {
 		case StepDone:
 			return tx.SaveProcedure(p)
-		case StepSent, StepClave:
+		case StepSent, StepOwnQuestion, StepClave:
 		default:
 			p.End, p.EndedAt = Abandoned, now
 		}

@@ -24,14 +24,25 @@ func (s *Service) LookLink(ctx context.Context, l Link, c *Claim) (LinkView, err
 		if err != nil {
 			return err
 		}
-		v = LinkView{ID: p.ID, SameOne: s.holds(p, c), Reference: p.Reference, Until: p.validUntil(s.policy)}
-		return nil
+		v = LinkView{ID: p.ID, Reference: p.Reference, Until: p.validUntil(s.policy)}
+		v.SameOne, _, err = s.holds(tx, p, c, now)
+		return err
 	})
 	return v, err
 }
 
-func (s *Service) holds(p Procedure, c *Claim) bool {
-	return c != nil && c.ID == p.ID && p.Browser == s.claimHash(*c)
+// holds reports whether a browser holds the procedure of a link, or one that the
+// link began in it (begun).
+func (s *Service) holds(tx Tx, p Procedure, c *Claim, now time.Time) (holds, begun bool, err error) {
+	if c == nil || c.ID == p.ID {
+		return c != nil && p.Browser == s.claimHash(*c), false, nil
+	}
+	own, err := tx.Procedure(c.ID)
+	if err != nil {
+		return false, false, ignoreNoRow(err)
+	}
+	begun = own.Typed.Begun == p.ID && own.Browser == s.claimHash(*c) && s.over(own, now) == nil
+	return begun, begun, nil
 }
 
 // behind finds the procedure behind a link that still holds. A link whose time
@@ -67,7 +78,7 @@ func (s *Service) waitingBehind(tx Tx, l Link, now time.Time) (Procedure, error)
 	if p.Generation != l.Generation {
 		return Procedure{}, &Error{Kind: Expired, Rule: "replaced_mail"}
 	}
-	if p.over(now) != nil || (p.Step != StepSent && p.Step != StepClave) {
+	if s.over(p, now) != nil || !behindMail(p.Step) {
 		return Procedure{}, &Error{Kind: Expired, Rule: "expired"}
 	}
 	return p, nil
@@ -81,36 +92,59 @@ func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, 
 	var kind ProcedureKind
 	defer s.observed(PressLink, &kind, &err)
 	now := s.now()
-	fresh := newClaim(l.ID)
-	same, right := false, false
-	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
-		p, err := s.behind(tx, l, now)
+	held := newClaim(l.ID)
+	var p Procedure
+	same, begun := false, false
+	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) (err error) {
+		p, err = s.behind(tx, l, now)
 		if err != nil {
 			return err
 		}
 		kind = p.Kind
-		same = s.holds(p, c)
-		if same {
-			return s.openClave(tx, p, fresh, by, ActLinkOpened, now)
+		same, begun, err = s.holds(tx, p, c, now)
+		switch {
+		case err != nil, begun:
+			return err
+		case same && p.Step == StepClave: // pressed again: what was answered stays answered
+			p.Browser = s.claimHash(held)
+			return saved(tx, p, by, ActLinkOpened, now, nil)
+		case same:
+			return s.openClave(tx, p, held, by, ActLinkOpened, now)
 		}
-		faults := checkBirthday(d, m)
-		if len(faults) > 0 {
-			return faults
-		}
-		right = d == p.Typed.Day && m == p.Typed.Month
-		return s.chargeCode(tx, p, now)
+		return s.chargeBirthday(tx, &p, d, m, now)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return Claim{}, err
+	case begun:
+		return *c, nil
+	case same:
+		return held, nil
 	}
-	if same {
-		return fresh, nil
+	return s.afterCode(ctx, by, p, false, birthdayHolds(p, d, m), ActLinkOpened, now)
+}
+
+// chargeBirthday takes a try at day and month in a browser that did not ask for
+// the mail. What waits for the mail of an untold procedure sees nothing of it.
+func (s *Service) chargeBirthday(tx Tx, p *Procedure, d, m int, now time.Time) error {
+	faults := checkBirthday(d, m)
+	if len(faults) > 0 {
+		return faults
 	}
-	var refusal error
-	if !right {
-		refusal = &Error{Kind: Denied, Rule: "birthday"}
+	tries := &p.CodeTries
+	if p.Typed.Untold {
+		tries = &p.Typed.LinkTries
 	}
-	return s.afterCode(ctx, by, l.ID, l.Generation, refusal, ActLinkOpened, now)
+	return s.chargeCode(tx, p, tries, now)
+}
+
+// birthdayHolds compares day and month with those that the procedure was proven
+// by: a refusal, or nil.
+func birthdayHolds(p Procedure, d, m int) error {
+	if d == p.Typed.Day && m == p.Typed.Month {
+		return nil
+	}
+	return &Error{Kind: Denied, Rule: "birthday"}
 }
 
 // ResendFromLink is «Enviar de nuevo» behind a link whose time is over, in a
@@ -118,29 +152,24 @@ func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, 
 // for [Service.ContinueLink], and the mail goes to the same address again.
 func (s *Service) ResendFromLink(ctx context.Context, by Actor, l Link, d, m int) error {
 	now := s.now()
-	var subject Subject
-	right := false
-	err := s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
-		p, err := s.waitingBehind(tx, l, now)
-		if err != nil {
-			return err
+	var charged Procedure
+	err := s.store.Update(ctx, l.ID.Shard(), func(tx Tx) (err error) {
+		charged, err = s.waitingBehind(tx, l, now)
+		if err == nil && charged.Step != StepSent {
+			err = &Error{Kind: Expired, Rule: "expired"}
 		}
-		if p.Step != StepSent {
-			return &Error{Kind: Expired, Rule: "expired"}
+		if err == nil {
+			err = s.chargeBirthday(tx, &charged, d, m, now)
 		}
-		faults := checkBirthday(d, m)
-		if len(faults) > 0 {
-			return faults
-		}
-		subject, right = p.Subject, d == p.Typed.Day && m == p.Typed.Month
-		return s.chargeCode(tx, p, now)
+		return err
 	})
 	if err != nil {
 		return err
 	}
+	refusal := birthdayHolds(charged, d, m)
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
-	person, _, err := s.person(ctx, subject)
+	person, _, err := s.person(ctx, charged.Subject)
 	if err != nil {
 		return err
 	}
@@ -149,13 +178,16 @@ func (s *Service) ResendFromLink(ctx context.Context, by Actor, l Link, d, m int
 		if err != nil {
 			return err
 		}
-		if !right {
+		switch {
+		case refusal != nil:
 			return audited(tx, p, by, ActCodeFailed, now, nil)
+		case p.Typed.Untold:
+			return s.sendUntoldAgain(tx, p, by, person, now)
 		}
 		return s.sendAgain(tx, p, by, person, now)
 	})
-	if err == nil && !right {
-		err = &Error{Kind: Denied, Rule: "birthday"}
+	if err == nil {
+		err = refusal
 	}
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ const (
 	MailClaveRecovered MailKind = "clave_recovered" // a clave was recovered
 	MailAddressChange  MailKind = "address_change"  // somebody asks for mail to another address
 	MailRegisterChange MailKind = "register_change" // an import brought another address
+	MailActivationCode MailKind = "activation_code" // staff handed over a code
 )
 
 // Mail is one row of the outbox. It commits with the state it tells of and

@@ -74,6 +74,9 @@ func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
 	if m.Kind != MailActivation {
 		return true, nil
 	}
+	if m.To.IsZero() {
+		return false, nil // what was queued for nobody; see untold.go
+	}
 	p, err := tx.Procedure(m.Procedure)
 	if isNoRow(err) {
 		return false, nil
@@ -81,7 +84,7 @@ func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if p.over(now) != nil || p.Generation != m.Generation {
+	if s.over(p, now) != nil || p.Generation != m.Generation {
 		return false, nil
 	}
 	if !p.Attempted.IsZero() {
@@ -128,7 +131,7 @@ func (s *Service) MailRefused(ctx context.Context, m Outgoing, forGood bool) err
 				return ignoreNoRow(err)
 			}
 			end = p.validUntil(s.policy)
-			if forGood && p.Generation == m.Generation && p.Step == StepSent {
+			if forGood && p.Generation == m.Generation && p.Step == StepSent && !p.Typed.Untold {
 				p.Typed.Refused = true
 				err = tx.SaveProcedure(p)
 				if err != nil {

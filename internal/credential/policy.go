@@ -14,6 +14,14 @@ import (
 type Policy struct {
 	Name string // the preset it came from
 
+	// What the preset asks, which no override changes.
+	BirthYear       bool // the proof asks the whole birth date, not day and month alone
+	RecordQuestions bool // a generate asks questions about the institution's record
+	ActivationCode  bool // a generate asks the one-use code that staff hand over
+	OwnQuestions    int  // personal questions kept of a person; 0 for none
+	AskedBehindLink bool // a recover asks them behind the mailed link, and not before the verdict
+	SecurityImage   bool // a generate chooses a picture that known browsers show
+
 	LinkLife      time.Duration // a mailed link's life from its acceptance by the relay
 	LinkCap       time.Duration // and from the first attempt to send, whatever the relay does
 	CodeTries     int           // typed codes per procedure, over all its mails
@@ -64,22 +72,58 @@ const (
 	// codesPerDay bounds guesses of the six digits over all procedures of a
 	// number: 20 a day is one in 50,000.
 	codesPerDay = 20
+	// codesInAll bounds them between two finished procedures (SP 800-63B-4, 3.2.2).
+	codesInAll = 100
 	// peoplePerDevice is how many people one browser is remembered for.
 	peoplePerDevice = 5
 	// strangersMemory is how many attempt windows a number remembers failures
 	// for, so that a total also shows for numbers that nobody has.
 	strangersMemory = 30
-	// AskedAtRecovery is how many personal questions a recover asks.
+	// AskedAtRecovery is how many personal questions of the bank a recover asks.
 	AskedAtRecovery = 3
+	// activationCodeLife is how long a code that staff hand over can be used.
+	activationCodeLife = day
 	// mailUnsentLife bounds a procedure whose mail the relay never took.
 	mailUnsentLife = 7 * day
 )
 
-// Ficha2026 is the preset of the official sheet of 2026, the default.
-const Ficha2026 = "ficha-2026"
+// The presets.
+const (
+	// Ficha2026 is the official sheet of 2026, the default.
+	Ficha2026 = "ficha-2026"
+	// Guia is the older first time of the citizens' guide (M14): whole birth
+	// date, a security image and one own question. It is weaker than Ficha2026;
+	// docs/policies.md says why.
+	Guia = "guia"
+	// Reforzada follows NIST SP 800-63B-4 and OWASP ASVS 5.0: nobody is asked a
+	// secret question.
+	Reforzada = "reforzada"
+)
 
+// presets are the numbers of the official sheet, and what the others change of it.
 var presets = map[string]Policy{
-	Ficha2026: {
+	Ficha2026: ficha2026(),
+	Guia: changed(ficha2026(), func(p *Policy) {
+		p.LinkLife = 15 * time.Minute
+		p.BirthYear, p.RecordQuestions = true, false
+		p.OwnQuestions, p.AskedBehindLink, p.SecurityImage = 1, true, true
+	}),
+	Reforzada: changed(ficha2026(), func(p *Policy) {
+		p.LinkLife = 15 * time.Minute
+		p.RecordQuestions, p.ActivationCode, p.OwnQuestions = false, true, 0
+		p.PasswordMin = 15 // SP 800-63B-4: a password that is the only factor
+	}),
+}
+
+func changed(p Policy, change func(*Policy)) Policy {
+	change(&p)
+	return p
+}
+
+func ficha2026() Policy {
+	return Policy{
+		RecordQuestions:   true,
+		OwnQuestions:      AskedAtRecovery,
 		LinkLife:          3 * time.Minute,
 		LinkCap:           2 * time.Hour,
 		CodeTries:         5,
@@ -111,7 +155,7 @@ var presets = map[string]Policy{
 		AddressHold:       day,
 		FreezeLinkLife:    10 * day,
 		FirstClave:        "code",
-	},
+	}
 }
 
 // Preset gives the named policy. An unknown name is an error that lists the
@@ -241,4 +285,36 @@ func (p Policy) Check() error {
 // HashParams are the policy's argon2id parameters.
 func (p Policy) HashParams() HashParams {
 	return HashParams{MemoryKiB: uint32(p.HashMemoryKiB), Passes: uint32(p.HashPasses)}
+}
+
+// asksBefore reports whether a procedure asks personal questions before the verdict.
+func (p Policy) asksBefore(kind ProcedureKind) bool {
+	return kind == Recover && p.OwnQuestions > 0 && !p.AskedBehindLink
+}
+
+// asksBehindLink reports whether a procedure asks them behind the mailed link.
+func (p Policy) asksBehindLink(kind ProcedureKind) bool {
+	return kind == Recover && p.OwnQuestions > 0 && p.AskedBehindLink
+}
+
+// AsksRecord reports whether a procedure asks questions about the record.
+func (p Policy) AsksRecord(kind ProcedureKind) bool { return kind == Generate && p.RecordQuestions }
+
+// AsksCode reports whether a procedure asks the activation code.
+func (p Policy) AsksCode(kind ProcedureKind) bool { return kind == Generate && p.ActivationCode }
+
+// dateAlone reports whether the verdict falls on the birth date alone.
+func (p Policy) dateAlone(kind ProcedureKind) bool {
+	return !p.AsksRecord(kind) && !p.AsksCode(kind) && !p.asksBefore(kind)
+}
+
+// contactWithQuestions reports whether a generate asks question, image and
+// address on one page.
+func (p Policy) contactWithQuestions() bool { return p.SecurityImage }
+
+// tells reports whether a page tells the verdict on what was typed. With
+// neither code nor question it would tell who knows a birth date, and who has
+// an account: then only the mail tells, to an address that was proven before.
+func (p Policy) tells(kind ProcedureKind, typed Typed) bool {
+	return !p.ActivationCode || kind == Generate && typed.Code != ""
 }

@@ -2,6 +2,7 @@ package credential
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -29,35 +30,50 @@ type Step string
 // The steps, in the order in which they are earned. See the package comment for
 // the drawing.
 const (
-	StepProve         Step = "prove"          // waits for date and answers
+	StepProve         Step = "prove"          // waits for date and answers or code
 	StepProveReview   Step = "prove_review"   // they stand; «Aceptar» brings the verdict
-	StepQuestions     Step = "questions"      // generate only: the bank of ten
+	StepQuestions     Step = "questions"      // generate only: the bank of ten, or image, question and contact
 	StepContact       Step = "contact"        // waits for the address
 	StepContactReview Step = "contact_review" // it stands; «Aceptar» sends the mail
 	StepSent          Step = "sent"           // the mail is queued, held or gone
-	StepClave         Step = "clave"          // link or code held; «Generar» finishes
+	StepOwnQuestion   Step = "own_question"   // link or code held; an own question is still to be answered
+	StepClave         Step = "clave"          // everything holds; «Generar» finishes
 	StepDone          Step = "done"
 )
 
-// steps lists the steps of a kind, as pages count them («Paso 3 de 7»).
-func steps(kind ProcedureKind) []Step {
-	all := []Step{StepProve, StepProveReview, StepQuestions, StepContact, StepContactReview, StepSent, StepClave}
-	if kind == Generate {
-		return all
+// steps lists the steps of a kind, as pages count them («Paso 3 de 7»). Where
+// the verdict is not told there is no contact page: whose address it would be?
+func (p Policy) steps(kind ProcedureKind, untold bool) []Step {
+	list := []Step{StepProve, StepProveReview}
+	switch {
+	case untold:
+	case kind == Generate && p.contactWithQuestions():
+		list = append(list, StepQuestions, StepContactReview)
+	case kind == Generate && p.OwnQuestions > 0:
+		list = append(list, StepQuestions, StepContact, StepContactReview)
+	default:
+		list = append(list, StepContact, StepContactReview)
 	}
-	return append(append([]Step{}, all[:2]...), all[3:]...)
+	list = append(list, StepSent)
+	if p.asksBehindLink(kind) {
+		list = append(list, StepOwnQuestion)
+	}
+	return append(list, StepClave)
 }
 
 // Position gives the number of a step among those of its kind, the first page
-// counted as 1, and how many there are.
-func Position(kind ProcedureKind, step Step) (n, of int) {
-	list := steps(kind)
-	for i, s := range list {
-		if s == step {
-			return i + 2, len(list) + 1
-		}
+// counted as 1, and how many there are. untold is [Progress.Untold].
+func (p Policy) Position(kind ProcedureKind, step Step, untold bool) (n, of int) {
+	list := p.steps(kind, untold)
+	of = len(list) + 1
+	if step == StepContact && p.contactWithQuestions() && kind == Generate {
+		step = StepQuestions
 	}
-	return len(list) + 1, len(list) + 1
+	i := slices.Index(list, step)
+	if i < 0 {
+		return of, of
+	}
+	return i + 2, of
 }
 
 // End says how a procedure ended, where it did.
@@ -114,10 +130,26 @@ type Typed struct {
 
 	Day     int               `json:"day,omitempty"`
 	Month   int               `json:"month,omitempty"`
+	Year    int               `json:"year,omitempty"`    // where the policy asks it
 	Record  Facts             `json:"record,omitempty"`  // generate: options chosen
 	Answers map[string]string `json:"answers,omitempty"` // recover: personal answers, erased at the verdict
+	Code    string            `json:"code,omitempty"`    // generate: activation code, erased at the verdict
 
-	Bank AnswerSet `json:"bank,omitzero"` // generate: the hash of the three, never the answers
+	Proof ID `json:"proof,omitzero"` // the activation code that held, spent by «Generar»
+
+	Bank  AnswerSet     `json:"bank,omitzero"`   // generate: the hash of the answers, never the answers
+	Image SecurityImage `json:"image,omitempty"` // generate: the picture chosen
+	Phone string        `json:"phone,omitempty"` // generate: as stored
+
+	// Untold is where the verdict is told by no page but only by the mail (see
+	// untold.go): Email is then empty for whom nothing was sent to. AskedAt is when a mail
+	// was asked for last, Again how often again. Begun is, of a procedure that a
+	// link began elsewhere, the one whose mail it was.
+	Untold    bool      `json:"untold,omitempty"`
+	AskedAt   time.Time `json:"asked_at,omitzero"`
+	Again     int       `json:"again,omitempty"`
+	LinkTries int       `json:"link_tries,omitempty"` // birthdays typed behind its link in other browsers
+	Begun     ID        `json:"begun,omitzero"`
 
 	Email string `json:"email,omitempty"` // typed, or the fixed one at the time it was accepted
 	Fixed bool   `json:"fixed,omitempty"` // the address on record, verified in person

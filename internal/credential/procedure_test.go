@@ -43,17 +43,21 @@ func TestMailClock(t *testing.T) {
 	}
 }
 
-// TestPositions: each step of a kind counts one further than the one before,
-// within the number the page shows.
+// TestPositions: under each policy each step of a kind counts one further than the
+// one before, within the number the page shows.
 func TestPositions(t *testing.T) {
-	for _, kind := range []ProcedureKind{Generate, Recover} {
-		last := 1 // the first page
-		for _, step := range append(steps(kind), StepDone) {
-			n, of := Position(kind, step)
-			if step != StepDone && n != last+1 || n > of {
-				t.Errorf("%s, %s: step %d of %d after %d", kind, step, n, of, last)
+	for name, policy := range presets {
+		for _, kind := range []ProcedureKind{Generate, Recover} {
+			for _, untold := range []bool{false, true} {
+				last := 1 // the first page
+				for _, step := range append(policy.steps(kind, untold), StepDone) {
+					n, of := policy.Position(kind, step, untold)
+					if step != StepDone && n != last+1 || n > of {
+						t.Errorf("%s, %s, %s: step %d of %d after %d", name, kind, step, n, of, last)
+					}
+					last = n
+				}
 			}
-			last = n
 		}
 	}
 }

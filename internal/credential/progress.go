@@ -19,14 +19,15 @@ type Progress struct {
 	ExpiresAt time.Time
 	CanExtend bool
 
-	Day, Month int
-	Record     Facts                         // options chosen
-	Asked      []PersonalQuestionID          // recover: the three
-	Answers    map[PersonalQuestionID]string // recover: as typed, until the verdict
-	TriesLeft  int                           // in this procedure
-	Failed     int
+	Day, Month, Year int
+	Code             string                        // activation code as typed, until the verdict
+	Record           Facts                         // options chosen
+	Asked            []PersonalQuestionID          // recover: the three
+	Answers          map[PersonalQuestionID]string // recover: as typed, until the verdict
+	TriesLeft        int                           // in this procedure
+	Failed           int
 
-	Bank []PersonalQuestionID // generate: the ten, those asked first in front
+	Bank []PersonalQuestionID // generate: the ten, those asked first in front; none where the policy asks none
 
 	Fixed      bool   // the address cannot be changed here
 	Mask       string // masked address, fixed or typed
@@ -37,6 +38,12 @@ type Progress struct {
 	WouldWait time.Time
 
 	Mail MailProgress
+
+	// Untold is where no page tells the verdict: a mail goes to an address that
+	// was proven before, or nobody gets one.
+	Untold bool
+	// Begun is the procedure whose mailed link began this one; zero for none.
+	Begun ID
 }
 
 // MailProgress is what the waiting page tells.
@@ -61,6 +68,7 @@ const (
 	MailLeft      MailState = "sent"    // taken by the relay
 	MailExpired   MailState = "expired" // its link and code are over
 	MailRefusedBy MailState = "refused" // the address does not exist, says its server
+	MailUntold    MailState = "untold"  // asked for; whether there is one is told by the mail alone
 )
 
 // Look reads where a claimed procedure stands.
@@ -104,21 +112,24 @@ func (s *Service) progress(p Procedure, now time.Time) Progress {
 	v := Progress{
 		ID: p.ID, Kind: p.Kind, Step: p.Step, Document: p.Typed.Document, Audience: p.Typed.Audience,
 		Reference: p.Reference, Now: now, ExpiresAt: p.ExpiresAt,
-		Day: p.Typed.Day, Month: p.Typed.Month, Record: p.Typed.Record,
+		Day: p.Typed.Day, Month: p.Typed.Month, Year: p.Typed.Year, Code: ActivationCodeText(p.Typed.Code), Record: p.Typed.Record,
 		Asked: p.Typed.Asked, Answers: map[PersonalQuestionID]string{},
 		TriesLeft: s.policy.Attempts - p.Failed, Failed: p.Failed,
-		Fixed: p.Typed.Fixed,
+		Fixed: p.Typed.Fixed, Begun: p.Typed.Begun,
 	}
 	for id, answer := range p.Typed.Answers {
 		v.Answers[PersonalQuestionID(id)] = answer
 	}
 	switch p.Step {
-	case StepSent, StepClave, StepDone:
+	case StepSent, StepOwnQuestion, StepClave, StepDone:
 	default:
 		v.CanExtend = p.Extensions < maxExtensions
 	}
-	if p.Kind == Generate {
+	if p.Kind == Generate && s.policy.OwnQuestions > 0 {
 		v.Bank = bankPage(s.bankOrder(p.Subject))
+	}
+	if p.untold() {
+		return s.untoldProgress(p, v)
 	}
 	if email, err := ParseEmail(p.Typed.Email); err == nil {
 		v.Mask = email.Mask()

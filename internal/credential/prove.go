@@ -6,12 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// ProofForm is the proof page as typed: day and month of birth, and the answers
-// of the kind: record questions (generate) or personal ones (recover).
+// ProofForm is the proof page as typed: the birth date, and what the policy asks
+// for the kind: record questions or an activation code (generate), personal
+// questions (recover).
 type ProofForm struct {
-	Day, Month int // 0 where it did not read as a number
-	Record     map[FactID]string
-	Answers    map[PersonalQuestionID]string
+	Day, Month, Year int // 0 where it did not read as a number
+	Record           map[FactID]string
+	Answers          map[PersonalQuestionID]string
+	Code             string // activation code; empty for none
 }
 
 // Prove takes what was typed on the proof page, checks its shape alone, and
@@ -26,25 +28,7 @@ func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) 
 			return err
 		}
 		kind = p.Kind
-		faults := checkBirthday(form.Day, form.Month)
-		p.Typed.Day, p.Typed.Month = form.Day, form.Month
-		if p.Kind == Generate {
-			var unanswered Errors
-			p.Typed.Record, unanswered = ParseRecordAnswers(p.Typed.Audience, func(id FactID) string { return form.Record[id] })
-			faults = append(faults, unanswered...)
-		} else {
-			p.Typed.Answers = map[string]string{}
-			for _, id := range p.Typed.Asked {
-				answer := form.Answers[id]
-				switch {
-				case NormaliseAnswer(answer) == "":
-					faults.add(invalid("bank."+string(id), "empty"))
-				case utf8.RuneCountInString(answer) > maxAnswerTyped:
-					faults.add(invalid("bank."+string(id), "too_long"))
-				}
-				p.Typed.Answers[string(id)] = answer
-			}
-		}
+		faults := s.takeProof(&p, form, now)
 		if len(faults) > 0 {
 			return faults
 		}
@@ -54,6 +38,70 @@ func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) 
 		p.Step = StepProveReview
 		return saved(tx, p, by, ActTyped, now, nil)
 	})
+}
+
+// takeProof puts what was typed into the procedure, checked for its shape alone.
+func (s *Service) takeProof(p *Procedure, form ProofForm, now time.Time) Errors {
+	faults := checkBirthday(form.Day, form.Month)
+	p.Typed.Day, p.Typed.Month, p.Typed.Year = form.Day, form.Month, 0
+	if s.policy.BirthYear {
+		p.Typed.Year = form.Year
+		if len(faults) == 0 {
+			faults = checkBirthYear(form.Day, form.Month, form.Year, now)
+		}
+	}
+	if s.policy.AsksRecord(p.Kind) {
+		var unanswered Errors
+		p.Typed.Record, unanswered = ParseRecordAnswers(p.Typed.Audience, func(id FactID) string { return form.Record[id] })
+		faults = append(faults, unanswered...)
+	}
+	if s.policy.AsksCode(p.Kind) {
+		code, ok := parseActivationCode(form.Code)
+		if !ok {
+			faults.add(invalid("activation", "shape"))
+		}
+		p.Typed.Code = code
+	}
+	if s.policy.asksBefore(p.Kind) {
+		var unanswered Errors
+		p.Typed.Answers, unanswered = takeAnswers(p.Typed.Asked, form.Answers)
+		faults = append(faults, unanswered...)
+	}
+	return faults
+}
+
+// takeAnswers takes what was typed for the questions asked; what is none is
+// refused, by its question.
+func takeAnswers(asked []PersonalQuestionID, typed map[PersonalQuestionID]string) (map[string]string, Errors) {
+	var faults Errors
+	answers := map[string]string{}
+	for _, id := range asked {
+		answer := typed[id]
+		switch {
+		case NormaliseAnswer(answer) == "":
+			faults.add(invalid("bank."+string(id), "empty"))
+		case utf8.RuneCountInString(answer) > maxAnswerTyped:
+			faults.add(invalid("bank."+string(id), "too_long"))
+		}
+		answers[string(id)] = answer
+	}
+	return answers, faults
+}
+
+// oldestBirthYear bounds the year that a birth date is typed with.
+const oldestBirthYear = 1890
+
+// checkBirthYear holds a whole birth date, whose day and month stand, against
+// the calendar.
+func checkBirthYear(d, m, y int, now time.Time) Errors {
+	date := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
+	switch {
+	case y < oldestBirthYear || date.After(now):
+		return Errors{invalid("year", "range")}
+	case date.Day() != d:
+		return Errors{invalid("day", "not_in_month")}
+	}
+	return nil
 }
 
 // checkBirthday holds day and month against the calendar, 29 February included;
@@ -89,6 +137,9 @@ func (s *Service) triesSpent(p Procedure) error {
 //
 // With the trust the claim changes: the returned one takes the place of c, so
 // that whoever copied a cookie before the proof holds nothing after it.
+//
+// Where the policy tells no verdict on what was typed, everybody is led to the
+// page that waits for the mail, and the mail tells.
 func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) (_ Claim, err error) {
 	now := s.now()
 	var p Procedure
@@ -107,8 +158,11 @@ func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) (_ Claim, e
 	if err != nil {
 		return Claim{}, err
 	}
-	leave := func() {} // a generate hashes nothing here
-	if p.Kind == Recover {
+	if !s.policy.tells(p.Kind, p.Typed) {
+		return c, s.askUntold(ctx, by, c, person, found, now)
+	}
+	leave := func() {} // most hash nothing here
+	if s.policy.asksBefore(p.Kind) {
 		leave, err = s.gate.Enter(ctx)
 		if err != nil {
 			return Claim{}, err
@@ -128,9 +182,11 @@ func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) (_ Claim, e
 
 // proofCharge is a charge that stands: what is compared now, once.
 type proofCharge struct {
+	now       time.Time
 	kind      ProcedureKind
 	typed     Typed
-	account   Account // zero where there is none
+	account   Account        // zero where there is none
+	code      ActivationCode // likewise
 	dateRight bool
 	owner     bool      // the owner's budget had room and was charged
 	shown     bool      // so had the strangers', which alone decides what the page says
@@ -170,10 +226,16 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		if err != nil {
 			return err
 		}
-		charge = proofCharge{kind: p.Kind, typed: p.Typed}
+		charge = proofCharge{now: now, kind: p.Kind, typed: p.Typed}
 		charge.account, err = tx.Account(p.Subject)
 		if err != nil && !isNoRow(err) {
 			return err
+		}
+		if s.policy.AsksCode(p.Kind) {
+			charge.code, err = tx.ActivationCode(p.Subject)
+			if err != nil && !isNoRow(err) {
+				return err
+			}
 		}
 		owner, err := tx.Attempts(p.Subject, BudgetProof)
 		if err != nil {
@@ -183,12 +245,15 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		if err != nil {
 			return err
 		}
-		charge.dateRight = found && int(person.Birth.Month) == p.Typed.Month && person.Birth.Day == p.Typed.Day
+		charge.dateRight = found && s.birthHolds(p.Typed, person)
 		room, _ := owner.room(now, s.ownerLimit())
-		if charge.owner = room && charge.dateRight; charge.owner {
+		charge.shown, charge.again = s.strangersRoom(strangers, now)
+		// A date that nothing comes on top of could be guessed by trying: then what
+		// strangers spend binds the owner, too.
+		if charge.owner = room && charge.dateRight && (charge.shown || !s.policy.dateAlone(p.Kind)); charge.owner {
 			owner.take(now, s.policy.AttemptWindow)
 		}
-		if charge.shown, charge.again = s.strangersRoom(strangers, now); charge.shown {
+		if charge.shown {
 			strangers.take(now, strangersMemory*s.policy.AttemptWindow)
 		}
 		for _, a := range []Attempts{owner, strangers} {
@@ -199,37 +264,59 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		}
 		p.Step = StepProve
 		p.Failed++
-		p.Typed.Answers = nil
+		p.Typed.Answers, p.Typed.Code = nil, ""
 		return tx.SaveProcedure(p)
 	})
 	return charge, err
 }
 
+// birthHolds compares as much of the birth date as the policy asks.
+func (s *Service) birthHolds(typed Typed, person Person) bool {
+	return int(person.Birth.Month) == typed.Month && person.Birth.Day == typed.Day &&
+		(!s.policy.BirthYear || person.Birth.Year == typed.Year)
+}
+
 // proofHolds compares what was typed with the record, with the same work for
-// everyone: one argon2id for a recover, a walk over all questions for a
-// generate.
+// everyone: one argon2id where personal answers were asked, a walk over all
+// record questions where those were.
 func (s *Service) proofHolds(c proofCharge, person Person, found bool) bool {
 	alive := found && person.Death.IsZero()
 	may := c.owner && c.dateRight && alive
-	if c.kind == Recover {
-		hash := c.account.Answers.Hash
-		if hash == "" {
-			hash = s.ghost
-		}
-		var answers []PersonalAnswer
-		for _, id := range c.typed.Asked {
-			answers = append(answers, PersonalAnswer{Question: id, Answer: NewText(c.typed.Answers[string(id)])})
-		}
-		right := VerifyHash(hash, EncodeAnswers(answers))
+	switch {
+	case s.policy.asksBefore(c.kind):
+		right := s.answersHold(c.account.Answers, c.typed.Asked, c.typed.Answers)
 		return may && right
+	case c.kind == Recover: // its questions are asked behind the link
+		return may && !c.account.Answers.IsZero()
+	case s.policy.ActivationCode:
+		// Whoever was handed a code was seen, and may have a clave already.
+		right := s.keys.activationHolds(c.code, c.typed.Code)
+		return may && right && c.code.usableAt(c.now)
+	}
+	may = may && c.account.Clave == "" && person.HasAudience(c.typed.Audience) // whoever has a clave recovers it
+	if !s.policy.RecordQuestions {
+		return may
 	}
 	right := true
 	for _, q := range RecordQuestions(c.typed.Audience) {
 		same := constantTimeEqual(c.typed.Record[q.ID], person.Facts.Answer(q.ID))
 		right = right && same
 	}
-	first := c.account.Clave == "" // whoever has a clave recovers it
-	return may && right && first && person.HasAudience(c.typed.Audience) && !ThinRecord(person, c.typed.Audience)
+	return may && right && !ThinRecord(person, c.typed.Audience)
+}
+
+// answersHold compares typed answers with an account's, by one argon2id whether
+// or not it has any.
+func (s *Service) answersHold(kept AnswerSet, asked []PersonalQuestionID, typed map[string]string) bool {
+	hash := kept.Hash
+	if hash == "" {
+		hash = s.ghost
+	}
+	var answers []PersonalAnswer
+	for _, id := range asked {
+		answers = append(answers, PersonalAnswer{Question: id, Answer: NewText(typed[string(id)])})
+	}
+	return VerifyHash(hash, EncodeAnswers(answers))
 }
 
 // writeVerdict writes what the comparison said. The procedure is read again: what
@@ -264,12 +351,13 @@ func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge pr
 			}
 		}
 		p.Failed--
-		p.Step = StepContact
-		if p.Kind == Generate {
-			p.Step = StepQuestions
+		p.Step = s.policy.steps(p.Kind, false)[2] // what follows the review
+		proven := charge.typed                    // as proven, whatever another tab typed since
+		p.Typed.Day, p.Typed.Month, p.Typed.Year = proven.Day, proven.Month, proven.Year
+		p.Typed.Record, p.Typed.Answers, p.Typed.Code = nil, nil, ""
+		if s.policy.AsksCode(p.Kind) {
+			p.Typed.Proof = charge.code.ID
 		}
-		p.Typed.Day, p.Typed.Month = charge.typed.Day, charge.typed.Month // as proven, whatever another tab typed since
-		p.Typed.Record, p.Typed.Answers = nil, nil
 		p.Browser = s.claimHash(fresh)
 		return saved(tx, p, by, ActProofPassed, now, nil)
 	})

@@ -103,7 +103,22 @@ func (s *Service) held(tx Tx, c Claim, now time.Time) (Procedure, error) {
 		}
 		return Procedure{}, &Error{Kind: Expired, Rule: string(Finished)}
 	}
-	return p, p.over(now)
+	if p.untold() && p.Policy == s.policy.Name && now.Before(p.ExpiresAt) {
+		// However its mail was answered elsewhere: whoever waits with nothing but a
+		// birth date does not learn it.
+		return p, nil
+	}
+	return p, s.over(p, now)
+}
+
+// over is [Procedure.over]; a procedure begun under another policy, which asked
+// something else, is over too.
+func (s *Service) over(p Procedure, now time.Time) error {
+	err := p.over(now)
+	if err == nil && p.Policy != s.policy.Name {
+		err = &Error{Kind: Expired, Rule: "expired"}
+	}
+	return err
 }
 
 func (s *Service) claimHash(c Claim) [32]byte {

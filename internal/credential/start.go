@@ -134,7 +134,7 @@ func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (_ Claim,
 				return &Error{Kind: Invalid, Field: "captcha", Rule: "used"}
 			}
 		}
-		if form.Kind == Recover {
+		if s.policy.asksBefore(form.Kind) {
 			p.Typed.Asked, err = s.asked(tx, subject)
 			if err != nil {
 				return err

@@ -96,11 +96,20 @@ type Tx interface {
 	// call was the first.
 	UseOnce(id [32]byte, expires time.Time) (bool, error)
 
+	// PutActivationCode stores a person's code in place of any other;
+	// ActivationCode reads it; UseActivationCode marks it used, in one statement,
+	// and reports whether this call did it (false too where another took its place).
+	PutActivationCode(c ActivationCode) error
+	ActivationCode(s Subject) (ActivationCode, error)
+	UseActivationCode(s Subject, id ID, at time.Time) (bool, error)
+
 	// AddDevice remembers a device (by hash) for a person; ForgetDevices forgets
-	// all of a person; DevicePeople counts the people remembered for a device.
+	// all of a person; DevicePeople counts the people remembered for a device;
+	// KnowsDevice tells whether a person is among them.
 	AddDevice(s Subject, device [32]byte, at, expires time.Time) error
 	ForgetDevices(s Subject) error
 	DevicePeople(device [32]byte, now time.Time) (int, error)
+	KnowsDevice(s Subject, device [32]byte, now time.Time) (bool, error)
 
 	// PutNotice stores what a «No fui yo» link refers to; Notice reads it;
 	// UseNotice marks it used, in one statement, and reports whether this call
@@ -155,7 +164,7 @@ type Tx interface {
 // is bounded.
 type Retention struct {
 	Now        time.Time // used-once secrets, devices and notices past their own end go
-	Procedures time.Time // procedures that expired before
+	Procedures time.Time // procedures and activation codes that expired before
 	Attempts   time.Time // counters untouched since, unless a total still binds an owner
 	Marks      time.Time // marks older
 	Mails      time.Time // mails that ended before

@@ -181,7 +181,6 @@ func ParseDeviceID(token string) (DeviceID, bool) {
 // newReference makes the reference number that page and mail show: eight
 // characters of an alphabet without look-alikes, XXXX-XXXX.
 func newReference() string {
-	const alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ" // 32 letters and digits
 	var raw [8]byte
 	rand.Read(raw[:])
 	text := make([]byte, 0, 9)
@@ -189,7 +188,7 @@ func newReference() string {
 		if i == 4 {
 			text = append(text, '-')
 		}
-		text = append(text, alphabet[b%32])
+		text = append(text, plainAlphabet[b%32])
 	}
 	return string(text)
 }

@@ -22,6 +22,9 @@ func (s *Service) Resend(ctx context.Context, by Actor, c Claim) (err error) {
 			return err
 		}
 		kind = p.Kind
+		if p.Typed.Untold {
+			return s.sendUntoldAgain(tx, p, by, person, now)
+		}
 		return s.sendAgain(tx, p, by, person, now)
 	})
 	if err != nil {
@@ -66,28 +69,36 @@ func (s *Service) EnterCode(ctx context.Context, by Actor, c Claim, typed string
 	if len(digits) != codeDigits {
 		return Claim{}, invalid("code", "shape")
 	}
-	var generation uint16
-	err = s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
-		p, err := s.heldAt(tx, c, now, StepSent)
+	var p Procedure
+	err = s.store.Update(ctx, c.ID.Shard(), func(tx Tx) (err error) {
+		p, err = s.heldAt(tx, c, now, StepSent)
 		if err != nil {
 			return err
 		}
 		kind = p.Kind
-		err = s.mailAlive(p, now)
-		if err != nil {
-			return err
+		if !p.Typed.Untold {
+			err = s.mailAlive(p, now)
 		}
-		generation = p.Generation
-		return s.chargeCode(tx, p, now)
+		if err == nil {
+			err = s.chargeCode(tx, &p, &p.CodeTries, now)
+		}
+		return err
 	})
 	if err != nil {
 		return Claim{}, err
 	}
-	var refusal error
-	if !s.keys.codeHolds(digits, c.ID, generation) {
-		refusal = &Error{Kind: Denied, Field: "code", Rule: "code"}
+	holds := s.keys.codeHolds(digits, c.ID, p.Generation)
+	if p.Typed.Untold {
+		holds = holds && p.mailed() && s.mailAlive(p, now) == nil
 	}
-	return s.afterCode(ctx, by, c.ID, generation, refusal, ActCodeHeld, now)
+	var refusal error
+	if !holds {
+		refusal = &Error{Kind: Denied, Field: "code", Rule: "code"}
+		if p.Typed.Untold {
+			refusal = &Error{Kind: Denied, Field: "code", Rule: "code_untold"}
+		}
+	}
+	return s.afterCode(ctx, by, p, true, refusal, ActCodeHeld, now)
 }
 
 // mailAlive refuses when the current mail's link and code do not hold at now.
@@ -99,49 +110,58 @@ func (s *Service) mailAlive(p Procedure, now time.Time) error {
 	return nil
 }
 
-// chargeCode takes one try at a secret of the mail: of the procedure's, over all
-// its mails, and of the number's day.
-func (s *Service) chargeCode(tx Tx, p Procedure, now time.Time) error {
-	if p.CodeTries >= s.policy.CodeTries {
+// chargeCode takes one try at a secret of the mail: of tries, which are the
+// procedure's over all its mails, and of the number's day. An untold procedure
+// takes none of the day: its guesses are bounded by the mails asked without
+// proof, and a day spent by somebody with a number alone would be the owner's.
+func (s *Service) chargeCode(tx Tx, p *Procedure, tries *int, now time.Time) error {
+	if *tries >= s.policy.CodeTries {
 		return &Error{Kind: TooMany, Field: "code", Rule: "code_tries", RetryAfter: p.ExpiresAt.Sub(now)}
+	}
+	*tries++
+	if p.Typed.Untold {
+		return tx.SaveProcedure(*p)
 	}
 	today, err := tx.Attempts(p.Subject, BudgetCode)
 	if err != nil {
 		return err
 	}
-	room, again := today.room(now, limit{Count: codesPerDay, Window: day})
+	room, again := today.room(now, limit{Count: codesPerDay, Window: day, Total: codesInAll})
 	if !room {
-		return &Error{Kind: TooMany, Field: "code", Rule: "code_day", RetryAfter: again.Sub(now)}
+		return &Error{Kind: TooMany, Field: "code", Rule: "code_day", RetryAfter: max(0, again.Sub(now))}
 	}
 	today.take(now, day)
 	err = tx.SaveAttempts(today)
 	if err != nil {
 		return err
 	}
-	p.CodeTries++
-	return tx.SaveProcedure(p)
+	return tx.SaveProcedure(*p)
 }
 
 // afterCode writes how a charged try ended: refusal, or nil for one that held.
 // The procedure is read again, so that an end or a newer mail meanwhile wins.
-// With the trust the claim changes, and with it perhaps the browser.
-func (s *Service) afterCode(ctx context.Context, by Actor, id ID, generation uint16, refusal error, act Act, now time.Time) (Claim, error) {
+// With the trust the claim changes, and with it perhaps the browser: here says
+// whether it is the one that waits for the mail.
+func (s *Service) afterCode(ctx context.Context, by Actor, charged Procedure, here bool, refusal error, act Act, now time.Time) (Claim, error) {
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
-	fresh := newClaim(id)
-	err := s.store.Update(ctx, id.Shard(), func(tx Tx) error {
-		p, err := tx.Procedure(id)
-		if err != nil {
-			return err
-		}
-		err = p.over(now)
+	fresh := newClaim(charged.ID)
+	if charged.Typed.Untold && !here {
+		fresh = newClaim(newID(charged.ID.Shard()))
+	}
+	err := s.store.Update(ctx, charged.ID.Shard(), func(tx Tx) error {
+		p, err := tx.Procedure(charged.ID)
 		if err != nil {
 			return err
 		}
 		if refusal != nil {
 			return audited(tx, p, by, ActCodeFailed, now, nil)
 		}
-		if p.Generation != generation || (p.Step != StepSent && p.Step != StepClave) {
+		err = s.over(p, now)
+		if err != nil {
+			return err
+		}
+		if p.Generation != charged.Generation || !behindMail(p.Step) {
 			return errStep
 		}
 		today, err := tx.Attempts(p.Subject, BudgetCode)
@@ -152,6 +172,13 @@ func (s *Service) afterCode(ctx context.Context, by Actor, id ID, generation uin
 		err = tx.SaveAttempts(today)
 		if err != nil {
 			return err
+		}
+		if fresh.ID != p.ID {
+			p = begunElsewhere(p, fresh.ID, now)
+			err = tx.CreateProcedure(p)
+			if err != nil {
+				return err
+			}
 		}
 		return s.openClave(tx, p, fresh, by, act, now)
 	})
@@ -164,10 +191,19 @@ func (s *Service) afterCode(ctx context.Context, by Actor, id ID, generation uin
 	return fresh, nil
 }
 
-// openClave opens the last page to the browser that gets the fresh claim. It has
-// a procedure's life to finish, never beyond the mail's cap.
+// behindMail lists the steps at which a mail's link and code mean something.
+func behindMail(step Step) bool {
+	return step == StepSent || step == StepOwnQuestion || step == StepClave
+}
+
+// openClave opens what stands behind the mail to the browser that gets the fresh
+// claim: the last page, or before it the own questions, which another browser is
+// asked anew. It has a procedure's life to finish, never beyond the mail's cap.
 func (s *Service) openClave(tx Tx, p Procedure, fresh Claim, by Actor, act Act, now time.Time) error {
 	p.Step = StepClave
+	if s.policy.asksBehindLink(p.Kind) {
+		p.Step = StepOwnQuestion
+	}
 	if end := now.Add(s.policy.ProcedureLife); end.Before(p.ExpiresAt) {
 		p.ExpiresAt = end
 	}

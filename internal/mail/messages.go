@@ -122,13 +122,14 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 	var page string
 	switch o.Kind {
 	case credential.MailActivation:
-		if o.Link.ID.IsZero() || len(o.Code) != 6 || o.Life < time.Minute {
+		if o.Link.ID.IsZero() || len(o.Code) != 6 || o.Life < time.Second {
 			return Message{}, fmt.Errorf("rendering mail %v: an activation without link, code or life", o.ID)
 		}
 		f.Subject = r.Words.Text("mail.activation.subject")
 		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
 		view, page = activationView{frame: f, Life: r.life(o.Life), Code: o.Code}, "activation"
-	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange, credential.MailRegisterChange:
+	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange, credential.MailRegisterChange,
+		credential.MailActivationCode:
 		if o.Objection.Notice.IsZero() {
 			return Message{}, fmt.Errorf("rendering mail %v: a notice without a way to object", o.ID)
 		}
@@ -146,6 +147,9 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 				return Message{}, fmt.Errorf("rendering mail %v: a change of the register without address", o.ID)
 			}
 			v.Mask, v.Device = oneLine(o.Facts.NewMask, maxName), "" // no browser did it
+		}
+		if o.Kind == credential.MailActivationCode {
+			v.Device = "" // staff did it
 		}
 		view, page = v, "notice"
 	default:
@@ -171,10 +175,13 @@ func (r *Renderer) moment(t time.Time) string {
 	return r.Words.Text("mail.moment", "when", r.Words.DateTime(t))
 }
 
-// life writes a duration of at least a minute, never promising more than there is.
+// life writes a duration, never promising more than there is. Less than a minute
+// is a demo's.
 func (r *Renderer) life(d time.Duration) string {
 	minutes := int(d / time.Minute)
 	switch {
+	case minutes < 1:
+		return r.Words.Text("mail.life.seconds", "n", int(d/time.Second))
 	case minutes == 1:
 		return r.Words.Text("mail.life.minute")
 	case minutes >= 120 && minutes%60 == 0:

@@ -60,6 +60,8 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 	case credential.MailAddressChange:
 		o.Facts.NewMask = "l•••••@gmail.com"
 		o.Facts.HoldUntil = o.Facts.At.Add(24 * time.Hour)
+	case credential.MailActivationCode:
+		o.Facts.Browser = ""
 	case credential.MailRegisterChange:
 		o.Facts.Browser, o.Facts.NewMask = "", "l•••••@gmail.com"
 	}
@@ -72,7 +74,7 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 
 var allKinds = []credential.MailKind{
 	credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
-	credential.MailRegisterChange,
+	credential.MailRegisterChange, credential.MailActivationCode,
 }
 
 func mustRender(tb testing.TB, r *Renderer, o credential.Outgoing) Message {

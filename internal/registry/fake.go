@@ -78,8 +78,7 @@ type Fake struct {
 	Answers map[credential.PersonalQuestionID]string
 
 	// ActivationCode and Image belong to the policies reforzada and guia. A fresh
-	// register has neither: the code comes from a counter, the image is chosen
-	// on the way to the clave.
+	// register has neither: a seeder that knows the policy gives them.
 	ActivationCode, Image string
 
 	bank map[credential.PersonalQuestionID]string

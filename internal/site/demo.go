@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -262,22 +263,26 @@ func (d *Demo) mails(to string) []web.DemoMail {
 	return list
 }
 
-// The facts about a seeded database.
+// The facts about a seeded database. The first also marks it as a demo's.
 const (
 	metaSeed   = "demo_seed"
 	metaPeople = "demo_people"
+	metaPolicy = "demo_policy"
 )
 
 // seed fills an empty database with the fake people, in one transaction, and
 // gives them as the demo shows them. A database seeded otherwise is refused.
 func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]web.DemoPerson, error) {
-	var seeded, people string
+	var seeded, people, policy string
 	err := s.Store.View(ctx, func(tx credential.Tx) (err error) {
 		seeded, err = tx.Meta(metaSeed)
 		if err != nil {
 			return err
 		}
 		people, err = tx.Meta(metaPeople)
+		if err == nil {
+			policy, err = tx.Meta(metaPolicy)
+		}
 		return err
 	})
 	if err != nil {
@@ -296,6 +301,9 @@ func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]web.Demo
 		return nil, fmt.Errorf("--seed %s: the data in %s were made with seed %s; use that one or another folder", *c.Seed, c.Dir, seeded)
 	case seeded != "" && c.People != nil && *c.People != n:
 		return nil, fmt.Errorf("--people %d: the data in %s hold %d people; use that number or another folder", *c.People, c.Dir, n)
+	case seeded != "" && policy != "" && policy != s.config.Policy.Name:
+		// What people have, codes or questions, is what their policy asks.
+		return nil, fmt.Errorf("--policy %s: the people in %s were made for %s; use that one or another folder", s.config.Policy.Name, c.Dir, policy)
 	}
 	if c.Seed != nil {
 		from = *c.Seed
@@ -304,6 +312,9 @@ func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]web.Demo
 		n = *c.People
 	}
 	fakes := registry.Generate(from, n, seedEpoch)
+	for i := range fakes {
+		outfit(&fakes[i], s.config.Policy, from)
+	}
 	if seeded == "" {
 		rows := accountsOf(s, fakes, now)
 		err = s.Store.Update(ctx, 0, func(tx credential.Tx) error {
@@ -317,7 +328,11 @@ func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]web.Demo
 			if err != nil {
 				return err
 			}
-			return tx.SetMeta(metaPeople, strconv.Itoa(n))
+			err = tx.SetMeta(metaPeople, strconv.Itoa(n))
+			if err != nil {
+				return err
+			}
+			return tx.SetMeta(metaPolicy, s.config.Policy.Name)
 		})
 		if err != nil {
 			return nil, err
@@ -336,6 +351,7 @@ type seedRow struct {
 	person  credential.Person
 	address *credential.Address
 	account *credential.Account
+	code    *credential.ActivationCode
 	locked  []time.Time
 	now     time.Time
 }
@@ -344,6 +360,9 @@ func (r seedRow) put(tx credential.Tx) error {
 	err := tx.PutPerson(r.subject, r.person)
 	if err == nil && r.address != nil {
 		err = tx.PutAddress(*r.address)
+	}
+	if err == nil && r.code != nil {
+		err = tx.PutActivationCode(*r.code)
 	}
 	if err == nil && r.account != nil {
 		err = tx.SaveAccount(*r.account)
@@ -397,18 +416,21 @@ func rowOf(s *Site, f registry.Fake, now time.Time) seedRow {
 			}
 		}
 	}
+	if f.ActivationCode != "" {
+		row.code = new(s.config.Keys.SeedActivationCode(subject, f.ActivationCode, now))
+	}
 	if f.Clave == "" {
 		return row
 	}
 	row.account = &credential.Account{
 		Subject: subject, Level: credential.Declared, CreatedAt: before, ProvenAt: before, MustChange: f.MustChange,
-		Clave: s.config.Policy.HashParams().Hash([]byte(f.Clave)),
+		Clave: s.config.Policy.HashParams().Hash([]byte(f.Clave)), Image: credential.SecurityImage(f.Image),
 	}
 	if f.InPerson {
 		row.account.Level = credential.InPerson
 	}
 	var answers []credential.PersonalAnswer
-	for _, id := range s.Service.AskedFirst(f.Person.Number) {
+	for _, id := range s.ownQuestions(f) {
 		if answer := f.BankAnswer(id); answer != "" {
 			answers = append(answers, credential.PersonalAnswer{Question: id, Answer: credential.NewText(answer)})
 		}
@@ -424,6 +446,24 @@ func rowOf(s *Site, f registry.Fake, now time.Time) seedRow {
 	return row
 }
 
+// ownQuestions are those that a fake person is asked under the policy.
+func (s *Site) ownQuestions(f registry.Fake) []credential.PersonalQuestionID {
+	return s.Service.AskedFirst(f.Person.Number)[:s.config.Policy.OwnQuestions]
+}
+
+// outfit gives a fake person what only a policy asks: who has a clave a picture,
+// who has none the code of a counter. The same seed gives the same.
+func outfit(f *registry.Fake, p credential.Policy, seed string) {
+	sum := sha256.Sum256([]byte("aldaba demo\x00" + seed + "\x00" + f.Person.Number.Reveal()))
+	images := credential.SecurityImages()
+	if p.SecurityImage && f.Clave != "" {
+		f.Image = string(images[int(sum[0])%len(images)])
+	}
+	if p.ActivationCode && f.Clave == "" && f.Person.Death.IsZero() {
+		f.ActivationCode = credential.ActivationCodeText(credential.ActivationCodeFrom([10]byte(sum[1:11])))
+	}
+}
+
 // shownPeople gives the fake people as personas.json shows them: as seeded.
 func shownPeople(s *Site, fakes []registry.Fake) []web.DemoPerson {
 	l := words.Spanish()
@@ -434,18 +474,24 @@ func shownPeople(s *Site, fakes []registry.Fake) []web.DemoPerson {
 			Case: f.Case, Document: string(p.Number.Document()), Number: p.Number.Reveal(),
 			GivenNames: p.GivenNames.Reveal(), Surnames: p.Surnames.Reveal(), Birth: p.Birth.ISO(),
 			Audiences: []string{}, Email: f.Email, InPerson: f.InPerson, Clave: f.Clave, Locked: f.Locked,
-			Answers: map[string]string{}, Activation: f.ActivationCode, Image: f.Image,
+			Answers: map[string]string{}, Activation: f.ActivationCode,
+		}
+		if f.Image != "" {
+			shown.Image = l.Text("image." + f.Image)
 		}
 		if key := "demo.case." + f.Case; l.Has(key) {
 			shown.Explanation = l.Text(key)
 		}
 		for _, a := range p.Audiences {
 			shown.Audiences = append(shown.Audiences, string(a))
+			if !s.config.Policy.RecordQuestions {
+				continue
+			}
 			for _, q := range credential.RecordQuestions(a) {
 				shown.Answers[l.RecordQuestion(q.ID)] = l.RecordOption(q.ID, p.Facts.Answer(q.ID))
 			}
 		}
-		for _, id := range s.Service.AskedFirst(p.Number) {
+		for _, id := range s.ownQuestions(f) {
 			if answer := f.BankAnswer(id); answer != "" {
 				shown.Answers[l.PersonalQuestion(id)] = answer
 			}

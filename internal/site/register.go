@@ -21,7 +21,6 @@ import (
 	"aldaba/internal/credential"
 	"aldaba/internal/registry"
 	"aldaba/internal/sqlstore"
-	"aldaba/internal/wordlists"
 )
 
 // ImportConfig is what `aldaba registry import` was asked for. Of Config it
@@ -197,13 +196,7 @@ func (i *importer) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lists, err := wordlists.Load()
-	if err != nil {
-		return err
-	}
-	i.service, err = credential.New(credential.Config{
-		Store: i.store, Registry: i.store, Keys: i.Keys, Policy: i.Policy, Common: lists, Phrase: lists.Phrase, Now: i.Now,
-	})
+	i.service, err = serviceOn(i.store, i.Config)
 	if err != nil {
 		return err
 	}

@@ -109,6 +109,40 @@ func (t *tx) DevicePeople(device [32]byte, now time.Time) (n int, err error) {
 	return n, wrap("counting a device's people", err)
 }
 
+// KnowsDevice implements [credential.Tx].
+func (t *tx) KnowsDevice(s credential.Subject, device [32]byte, now time.Time) (bool, error) {
+	var n int
+	err := t.one(`SELECT count(*) FROM devices WHERE subject = $1 AND device = $2 AND expires_at > $3`,
+		[]any{s[:], device[:], millis(now)}, &n)
+	return n > 0, wrap("looking for a device", err)
+}
+
+// PutActivationCode implements [credential.Tx].
+func (t *tx) PutActivationCode(c credential.ActivationCode) error {
+	_, err := t.exec(`INSERT INTO activation_codes (subject, id, mac, issued_at, expires_at, used_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject) DO UPDATE SET id = excluded.id, mac = excluded.mac,
+			issued_at = excluded.issued_at, expires_at = excluded.expires_at, used_at = excluded.used_at`,
+		c.Subject[:], c.ID[:], c.MAC, millis(c.IssuedAt), millis(c.ExpiresAt), millis(c.UsedAt))
+	return wrap("storing an activation code", err)
+}
+
+// ActivationCode implements [credential.Tx].
+func (t *tx) ActivationCode(s credential.Subject) (c credential.ActivationCode, err error) {
+	err = t.one(`SELECT subject, id, mac, issued_at, expires_at, used_at FROM activation_codes WHERE subject = $1`, []any{s[:]},
+		exactly(c.Subject[:]), exactly(c.ID[:]), &c.MAC, instant{&c.IssuedAt}, instant{&c.ExpiresAt}, instant{&c.UsedAt})
+	if err != nil {
+		return credential.ActivationCode{}, wrap("reading an activation code", err)
+	}
+	return c, nil
+}
+
+// UseActivationCode implements [credential.Tx]: the statement alone decides who was first.
+func (t *tx) UseActivationCode(s credential.Subject, id credential.ID, at time.Time) (bool, error) {
+	done, err := t.execOne(`UPDATE activation_codes SET used_at = $3 WHERE subject = $1 AND id = $2 AND used_at = 0`,
+		s[:], id[:], millis(at))
+	return done, wrap("using an activation code", err)
+}
+
 // Meta implements [credential.Tx].
 func (t *tx) Meta(key string) (value string, err error) {
 	err = t.one(`SELECT value FROM meta WHERE name = $1`, []any{key}, &value)
@@ -150,6 +184,7 @@ func (t *tx) Sweep(r credential.Retention) (deleted int64, err error) {
 		{`DELETE FROM used_once WHERE id IN (SELECT id FROM used_once WHERE expires_at < $1 LIMIT $2)`, r.Now},
 		{`DELETE FROM devices WHERE (subject, device) IN (SELECT subject, device FROM devices WHERE expires_at < $1 LIMIT $2)`, r.Now},
 		{`DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE expires_at < $1 LIMIT $2)`, r.Now},
+		{`DELETE FROM activation_codes WHERE subject IN (SELECT subject FROM activation_codes WHERE expires_at < $1 LIMIT $2)`, r.Procedures},
 		{`DELETE FROM procedures WHERE id IN (SELECT id FROM procedures WHERE expires_at < $1 LIMIT $2)`, r.Procedures},
 		// The total of an owner's failed proofs binds until a procedure finishes,
 		// however long ago they were.

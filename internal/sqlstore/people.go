@@ -117,6 +117,12 @@ func (t *tx) PutPerson(s credential.Subject, p credential.Person) error {
 	return wrap("storing a person", err)
 }
 
+// profile is what of an account no rule depends on, as sealed.
+type profile struct {
+	Image credential.SecurityImage `json:"image,omitempty"`
+	Phone string                   `json:"phone,omitempty"`
+}
+
 func accountPlace(column string, s credential.Subject) credential.Place {
 	return credential.Place{Table: "accounts", Column: column, Row: s[:]}
 }
@@ -131,10 +137,10 @@ func (t *tx) Account(s credential.Subject) (credential.Account, error) {
 }
 
 func (t *tx) account(s credential.Subject) (a credential.Account, err error) {
-	var clave, answers, mac []byte
-	err = t.one(`SELECT subject, clave, answers, level, proven_at, must_change, created_at, version, mac
+	var clave, answers, kept, mac []byte
+	err = t.one(`SELECT subject, clave, answers, profile, level, proven_at, must_change, created_at, version, mac
 		FROM accounts WHERE subject = $1`, []any{s[:]},
-		exactly(a.Subject[:]), &clave, &answers, &a.Level, instant{&a.ProvenAt}, &a.MustChange, instant{&a.CreatedAt}, &a.Version, &mac)
+		exactly(a.Subject[:]), &clave, &answers, &kept, &a.Level, instant{&a.ProvenAt}, &a.MustChange, instant{&a.CreatedAt}, &a.Version, &mac)
 	if err != nil {
 		return a, err
 	}
@@ -150,12 +156,27 @@ func (t *tx) account(s credential.Subject) (a credential.Account, err error) {
 	if err != nil {
 		return a, err
 	}
-	return a, json.Unmarshal(plain, &a.Answers)
+	err = json.Unmarshal(plain, &a.Answers)
+	if err != nil || kept == nil {
+		return a, err
+	}
+	plain, err = t.store.keys.Open(kept, accountPlace("profile", s))
+	if err != nil {
+		return a, err
+	}
+	var p profile
+	err = json.Unmarshal(plain, &p)
+	a.Image, a.Phone = p.Image, credential.NewText(p.Phone)
+	return a, err
 }
 
 // SaveAccount implements [credential.Tx].
 func (t *tx) SaveAccount(a credential.Account) error {
 	answers, err := json.Marshal(a.Answers)
+	if err != nil {
+		return wrap("saving an account", err)
+	}
+	kept, err := json.Marshal(profile{Image: a.Image, Phone: a.Phone.Reveal()})
 	if err != nil {
 		return wrap("saving an account", err)
 	}
@@ -167,15 +188,16 @@ func (t *tx) SaveAccount(a credential.Account) error {
 		t.store.keys.Seal(answers, accountPlace("answers", a.Subject)),
 		int64(a.Level), millis(a.ProvenAt), a.MustChange, millis(a.CreatedAt), a.Version,
 		t.store.keys.AccountMAC(storedAccount(a)),
+		t.store.keys.Seal(kept, accountPlace("profile", a.Subject)),
 	}
 	if before == 0 {
 		return wrap("saving an account", t.must(`INSERT INTO accounts
-			(subject, clave, answers, level, proven_at, must_change, created_at, version, mac)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (subject) DO NOTHING`, args...))
+			(subject, clave, answers, level, proven_at, must_change, created_at, version, mac, profile)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (subject) DO NOTHING`, args...))
 	}
 	return wrap("saving an account", t.must(`UPDATE accounts SET
-		clave = $2, answers = $3, level = $4, proven_at = $5, must_change = $6, created_at = $7, version = $8, mac = $9
-		WHERE subject = $1 AND version = $10`, append(args, before)...))
+		clave = $2, answers = $3, level = $4, proven_at = $5, must_change = $6, created_at = $7, version = $8, mac = $9,
+		profile = $10 WHERE subject = $1 AND version = $11`, append(args, before)...))
 }
 
 // storedAccount is the account as it will be read, so that its MAC holds then.

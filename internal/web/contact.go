@@ -63,6 +63,7 @@ type contactReviewView struct {
 	Address    string // as typed, or masked where it is fixed
 	Suggestion string // the whole address that was perhaps meant
 	WouldWait  string // day and hour until which a changed address waits; empty for none
+	Back       string // where it was typed
 }
 
 func (s *Server) showContactReview(w http.ResponseWriter, r *http.Request) error {
@@ -72,7 +73,10 @@ func (s *Server) showContactReview(w http.ResponseWriter, r *http.Request) error
 	}
 	view := contactReviewView{
 		base: s.within(r, v, s.Words.Text("contact_review.title")), Fixed: v.Fixed,
-		Address: v.Typed, Suggestion: v.Suggestion,
+		Address: v.Typed, Suggestion: v.Suggestion, Back: pathContact,
+	}
+	if s.Service.Policy().SecurityImage && v.Kind == credential.Generate {
+		view.Back = pathQuestions
 	}
 	if v.Fixed {
 		view.Address = v.Mask

@@ -53,6 +53,7 @@ func (p problems) Of(field string) string {
 var inputs = map[string]string{
 	"kind": "necesita", "document": "documento", "number": "numero", "audience": "soy", "captcha": "altcha",
 	"day": "dia", "month": "mes", "email": "correo", "code": "codigo",
+	"year": "anio", "activation": "activacion", "image": "imagen", "question": "pregunta", "answer": "respuesta", "phone": "telefono",
 	"declared": "declaro", "password": "clave", "repeat": "repita",
 }
 

@@ -162,7 +162,7 @@ func (s *Server) otherLive(r *http.Request, link credential.Link) string {
 		return ""
 	}
 	v, err := s.Service.Look(r.Context(), claim)
-	if err != nil || v.Step == credential.StepDone {
+	if err != nil || v.Step == credential.StepDone || v.Begun == link.ID {
 		return ""
 	}
 	return v.ID.String()
@@ -186,8 +186,7 @@ func (s *Server) continueLink(w http.ResponseWriter, r *http.Request) error {
 		parseNumber(r.PostForm.Get("dia")), parseNumber(r.PostForm.Get("mes")))
 	if err == nil {
 		s.setCookie(w, cookieProcedure, claim.Token(), 0)
-		redirect(w, pathClave)
-		return nil
+		return s.toStandingOf(w, r, claim)
 	}
 	if credential.IsKind(err, credential.Expired) {
 		return s.linkOver(w, r, link, err)

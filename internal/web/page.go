@@ -239,6 +239,8 @@ func pathOf(step credential.Step) string {
 		return pathContactReview
 	case credential.StepSent:
 		return pathWaiting
+	case credential.StepOwnQuestion:
+		return pathOwnQuestion
 	case credential.StepClave:
 		return pathClave
 	case credential.StepDone:
@@ -285,7 +287,7 @@ func (s *Server) base(r *http.Request, title string) base {
 // within is base for a page of the journey.
 func (s *Server) within(r *http.Request, v credential.Progress, title string) base {
 	b := s.base(r, title)
-	b.Position, b.Of = credential.Position(v.Kind, v.Step)
+	b.Position, b.Of = s.Service.Policy().Position(v.Kind, v.Step, v.Untold)
 	b.Procedure = v.ID.String()
 	b.Now = v.Now.Format(time.RFC3339)
 	if v.CanExtend {

@@ -133,21 +133,35 @@ func views(s *Server) []shown {
 			base: startBad, Kinds: kinds, Documents: documents, Audiences: audiences, Number: "171003406", Captcha: `{"parameters":{}}`,
 			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("altcha", "rule.captcha.missing")},
 		}},
-		{"prove", "zero", proveView{base: zero, Kind: credential.Generate}},
-		{"prove", "generate", proveView{base: calm("prove.title"), Kind: credential.Generate, Months: sampleMonths(s), Questions: sampleRecord(s, "")}},
+		{"prove", "zero", proveView{base: zero, Kind: credential.Generate, Way: wayQuestions}},
+		{"prove", "generate", proveView{base: calm("prove.title"), Kind: credential.Generate, Way: wayQuestions, Months: sampleMonths(s), Questions: sampleRecord(s, "")}},
 		{"prove", "failed", proveView{
-			base: full("prove.title"), Kind: credential.Generate, Day: "7", Month: "3", Months: sampleMonths(s), Questions: sampleRecord(s, ""),
+			base: full("prove.title"), Kind: credential.Generate, Way: wayQuestions, Day: "7", Month: "3", Months: sampleMonths(s), Questions: sampleRecord(s, ""),
 			Failed: true, TriesLeft: 4, Problems: problems{rule("", "rule.proof")},
 		}},
 		{"prove", "recover", proveView{
-			base: full("prove.title"), Kind: credential.Recover, Day: "31", Month: "2", Months: sampleMonths(s),
+			base: full("prove.title"), Kind: credential.Recover, Way: wayQuestions, Day: "31", Month: "2", Months: sampleMonths(s),
 			Questions: samplePersonal(s, s.Words.Text("rule.bank.empty"))[:3], Failed: true, TriesLeft: 1,
 			Problems: problems{rule("dia", "rule.day.not_in_month"), rule("mes", "rule.month.range"), {Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.empty")}},
 		}},
-		{"prove", "spent", proveView{base: full("prove.title"), Kind: credential.Recover, Months: sampleMonths(s), Failed: true, Problems: problems{rule("", "rule.attempts")}}},
-		{"prove_review", "zero", proveReviewView{base: zero, Kind: credential.Generate}},
+		{"prove", "spent", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayQuestions, Months: sampleMonths(s), Failed: true, Problems: problems{rule("", "rule.attempts")}}},
+		{"prove", "whole date", proveView{
+			base: full("prove.title"), Kind: credential.Generate, Way: wayDate, Day: "7", Months: sampleMonths(s), AsksYear: true, Year: "68", Failed: true, TriesLeft: 4,
+			Problems: problems{rule("anio", "rule.year.range")},
+		}},
+		{"prove", "whole date, recover", proveView{
+			base: full("prove.title"), Kind: credential.Recover, Way: wayDate, Months: sampleMonths(s), AsksYear: true, Failed: true, TriesLeft: 4,
+		}},
+		{"prove", "code", proveView{
+			base: full("prove.title"), Kind: credential.Generate, Way: wayMail, Months: sampleMonths(s), AsksCode: true, Code: "ABC", Failed: true, TriesLeft: 4,
+			Problems: problems{rule("activacion", "rule.activation.shape")},
+		}},
+		{"prove", "mail", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayMail, Months: sampleMonths(s), Failed: true}},
+		{"prove_review", "zero", proveReviewView{base: zero, Kind: credential.Generate, Way: wayQuestions}},
+		{"prove_review", "whole date", proveReviewView{base: calm("prove_review.title"), Kind: credential.Generate, Way: wayDate, Day: 7, Month: "marzo", Year: 1968}},
+		{"prove_review", "no code", proveReviewView{base: calm("prove_review.title"), Kind: credential.Generate, Way: wayMail, Day: 7, Month: "marzo", NoCode: true}},
 		{"prove_review", "full", proveReviewView{
-			base: calm("prove_review.title"), Kind: credential.Recover, Day: 7, Month: "marzo",
+			base: calm("prove_review.title"), Kind: credential.Recover, Way: wayQuestions, Day: 7, Month: "marzo",
 			Answers: []answerView{{"¿Cómo se llamaba su primera escuela?", "San José"}, {"¿Cómo se llamaba su primera mascota?", "Canela"}},
 		}},
 		{"questions", "zero", questionsView{base: zero}},
@@ -155,6 +169,22 @@ func views(s *Server) []shown {
 		{"questions", "full", questionsView{
 			base: full("questions.title"), Questions: samplePersonal(s, s.Words.Text("rule.bank.too_short")), Least: 3,
 			Problems: problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.too_short")}},
+		}},
+		{"security", "zero", securityView{base: zero}},
+		{"security", "first", securityView{base: calm("security.title"), Images: s.images(""), Questions: sampleChoices(s, "bank.", "", "first_pet", "first_trip")}},
+		{"security", "fixed", securityView{base: calm("security.title"), Images: s.images("colibri"), Fixed: true, Mask: "m•••••@gmail.com"}},
+		{"security", "problems", securityView{
+			base: full("security.title"), Images: s.images(""), Questions: sampleChoices(s, "bank.", "first_pet", "first_pet"), Answer: "x", Phone: "1", Email: "nina@@gmail",
+			Problems: problems{
+				rule("imagen", "rule.image.choose"), rule("pregunta", "rule.question.choose"), rule("respuesta", "rule.answer.too_short"),
+				rule("telefono", "rule.phone.shape"), rule("correo", "rule.email.shape"),
+			},
+		}},
+		{"own_question", "first", ownQuestionView{base: calm("own_question.title"), Questions: samplePersonal(s, "")[:1]}},
+		{"own_question", "known", ownQuestionView{base: calm("own_question.title"), Questions: samplePersonal(s, "")[:1], Image: new(s.image("colibri"))}},
+		{"own_question", "problems", ownQuestionView{
+			base: full("own_question.title"), Questions: samplePersonal(s, s.Words.Text("rule.bank.empty"))[:1], Failed: true, TriesLeft: 1,
+			Problems: problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.empty")}},
 		}},
 		{"contact", "zero", contactView{base: zero}},
 		{"contact", "first", contactView{base: calm("contact.title"), Kind: credential.Generate}},
@@ -204,7 +234,7 @@ func views(s *Server) []shown {
 	}
 	for _, kind := range []credential.MailKind{
 		credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
-		credential.MailRegisterChange,
+		credential.MailRegisterChange, credential.MailActivationCode,
 	} {
 		list = append(list, shown{"objection", string(kind), objectionView{base: zero, Kind: kind}})
 	}
@@ -227,6 +257,10 @@ func views(s *Server) []shown {
 		list = append(list, shown{"waiting", string(state) + " at last", v})
 		v.Fixed = true
 		list = append(list, shown{"waiting", string(state) + " fixed", v})
+		if state == credential.MailUntold || state == credential.MailExpired {
+			v.Fixed, v.Untold = false, true
+			list = append(list, shown{"waiting", string(state) + " untold", v})
+		}
 	}
 	for _, key := range messageKeys() {
 		list = append(list, shown{"message", key, messageView{base: calmOutside(s, "message."+key+".title"), Key: key, Action: s.actionOf(key), Ways: namesWays(key)}})
@@ -241,6 +275,7 @@ func calmOutside(s *Server, key string) base {
 
 var mailStates = []credential.MailState{
 	credential.MailHeld, credential.MailQueued, credential.MailTrying, credential.MailLeft, credential.MailExpired, credential.MailRefusedBy,
+	credential.MailUntold,
 }
 
 var sampleMails = []DemoMail{
@@ -704,7 +739,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 	s := newPages(t)
 	known := []string{
 		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
-		pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
+		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
 		"/clave/cambiar", "/clave/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}

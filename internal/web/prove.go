@@ -32,10 +32,32 @@ type proveView struct {
 	Audience  credential.Audience
 	Day       string
 	Month     string
+	Year      string
+	AsksYear  bool
 	Months    []choice
+	AsksCode  bool
+	Code      string // activation code
 	Questions []questionView
+	Way       string // of the policy, a word of its sentences
 	TriesLeft int
 	Failed    bool
+}
+
+// What a proof page asks besides the birthday, as its sentences tell it apart.
+const (
+	wayQuestions = "questions"
+	wayDate      = "date" // the whole birth date, and nothing else
+	wayMail      = "mail" // no verdict on a page: a code, or the mail tells
+)
+
+func wayOf(p credential.Policy) string {
+	switch {
+	case p.ActivationCode:
+		return wayMail
+	case p.BirthYear:
+		return wayDate
+	}
+	return wayQuestions
 }
 
 func (s *Server) showProve(w http.ResponseWriter, r *http.Request) error {
@@ -60,11 +82,13 @@ func (s *Server) provePage(w http.ResponseWriter, r *http.Request, status int, v
 		base: s.within(r, v, s.Words.Text("prove.title")), Problems: p,
 		Kind: v.Kind, Audience: v.Audience,
 		Day: typed("dia", numberText(v.Day)), Month: typed("mes", numberText(v.Month)),
+		Year: typed("anio", numberText(v.Year)), AsksYear: s.Service.Policy().BirthYear,
+		Code: typed("activacion", v.Code), AsksCode: s.Service.Policy().AsksCode(v.Kind), Way: wayOf(s.Service.Policy()),
 		TriesLeft: v.TriesLeft, Failed: v.Failed > 0,
 	}
 	view.Problem = len(p) > 0
 	view.Months = s.months(view.Month)
-	if v.Kind == credential.Generate {
+	if s.Service.Policy().AsksRecord(v.Kind) {
 		for _, q := range credential.RecordQuestions(v.Audience) {
 			name := "record." + string(q.ID)
 			one := questionView{
@@ -123,9 +147,12 @@ func (s *Server) months(typed string) []choice {
 }
 
 // parseNumber reads a day or a month; 0 is none.
-func parseNumber(text string) int {
+func parseNumber(text string) int { return parseUpTo(99, text) }
+
+// parseUpTo reads a whole number up to most; 0 is none.
+func parseUpTo(most int, text string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil || n < 0 || n > 99 {
+	if err != nil || n < 0 || n > most {
 		return 0
 	}
 	return n
@@ -138,6 +165,7 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request) error {
 	}
 	in := credential.ProofForm{
 		Day: parseNumber(r.PostForm.Get("dia")), Month: parseNumber(r.PostForm.Get("mes")),
+		Year: parseUpTo(9999, r.PostForm.Get("anio")), Code: r.PostForm.Get("activacion"),
 		Record: map[credential.FactID]string{}, Answers: map[credential.PersonalQuestionID]string{},
 	}
 	for name := range r.PostForm {
@@ -156,10 +184,10 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request) error {
 	return s.refused(w, r, err, s.again(r, w, claim, s.provePage))
 }
 
-// afterVerdict is the proof page after a lost verdict: personal answers are
-// secrets, and not filled in again.
+// afterVerdict is the proof page after a lost verdict: personal answers and codes
+// are secrets, and not filled in again.
 func (s *Server) afterVerdict(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
-	v.Answers = nil
+	v.Answers, v.Code = nil, ""
 	return s.provePage(w, r, status, v, p)
 }
 
@@ -185,8 +213,11 @@ type answerView struct{ Question, Answer string }
 type proveReviewView struct {
 	base
 	Kind    credential.ProcedureKind
+	Way     string
 	Day     int
 	Month   string
+	Year    int  // 0 where it is not asked
+	NoCode  bool // none was typed where one may be
 	Answers []answerView
 }
 
@@ -197,9 +228,15 @@ func (s *Server) showProveReview(w http.ResponseWriter, r *http.Request) error {
 	}
 	view := proveReviewView{
 		base: s.within(r, v, s.Words.Text("prove_review.title")),
-		Kind: v.Kind, Day: v.Day, Month: s.Words.Month(v.Month),
+		Kind: v.Kind, Way: wayOf(s.Service.Policy()), Day: v.Day, Month: s.Words.Month(v.Month), Year: v.Year,
 	}
-	if v.Kind == credential.Generate {
+	if s.Service.Policy().AsksCode(v.Kind) {
+		view.NoCode = v.Code == ""
+		if !view.NoCode {
+			view.Answers = append(view.Answers, answerView{s.Words.Text("prove.code"), v.Code})
+		}
+	}
+	if s.Service.Policy().AsksRecord(v.Kind) {
 		for _, q := range credential.RecordQuestions(v.Audience) {
 			view.Answers = append(view.Answers, answerView{
 				s.Words.RecordQuestion(q.ID), s.Words.RecordOption(q.ID, v.Record[q.ID]),

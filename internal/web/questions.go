@@ -20,10 +20,18 @@ func (s *Server) showQuestions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if v.Kind != credential.Generate {
+	if v.Kind != credential.Generate || len(v.Bank) == 0 {
 		return &credential.Error{Kind: credential.Conflict, Rule: "step"}
 	}
-	return s.questionsPage(w, r, http.StatusOK, v, nil)
+	return s.questionsOf(w, r, http.StatusOK, v, nil)
+}
+
+// questionsOf is the page that the policy shows behind the verdict.
+func (s *Server) questionsOf(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
+	if s.Service.Policy().SecurityImage {
+		return s.securityPage(w, r, status, v, p)
+	}
+	return s.questionsPage(w, r, status, v, p)
 }
 
 func (s *Server) questionsPage(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
@@ -44,6 +52,9 @@ func (s *Server) setQuestions(w http.ResponseWriter, r *http.Request) error {
 	claim, err := s.posted(r)
 	if err != nil {
 		return err
+	}
+	if s.Service.Policy().SecurityImage {
+		return s.setSecurity(w, r, claim)
 	}
 	typed := map[credential.PersonalQuestionID]string{}
 	for _, id := range credential.PersonalQuestions() {

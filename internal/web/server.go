@@ -109,6 +109,7 @@ const (
 	pathContact       = PathStart + "/correo"
 	pathContactReview = PathStart + "/correo/revision"
 	pathWaiting       = PathStart + "/espera"
+	pathOwnQuestion   = PathStart + "/su-pregunta"
 	pathClave         = PathStart + "/nueva-clave"
 	pathDone          = PathStart + "/listo"
 	pathMoreTime      = PathStart + "/mas-tiempo"
@@ -140,6 +141,8 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+pathWaiting, s.enterCode)
 	handle("GET "+pathWaiting+"/estado", s.waitingStatus)
 	handle("POST "+pathWaiting+"/reenviar", s.resend)
+	handle("GET "+pathOwnQuestion, s.showOwnQuestion)
+	handle("POST "+pathOwnQuestion, s.answerOwn)
 	handle("GET "+pathClave, s.showClave)
 	handle("POST "+pathClave, s.setClave)
 	handle("POST "+pathClave+"/frase", s.phrase)

@@ -21,6 +21,7 @@ type waitingView struct {
 	Status      string // the sentence about the mail
 	Until       string // clock time; empty while it is not known
 	Fixed       bool   // the address cannot be corrected here
+	Untold      bool   // whether a mail was sent is told by the mail alone
 	ResendsLeft int
 	TriesLeft   int
 	Code        string
@@ -50,7 +51,7 @@ func (s *Server) waitingPage(w http.ResponseWriter, r *http.Request, status int,
 	now := s.statusOf(v)
 	view := waitingView{
 		base: s.within(r, v, now.Title), Problems: p,
-		Mask: v.Mask, Reference: v.Reference, State: v.Mail.State, Status: now.Text, Until: now.Until, Fixed: v.Fixed,
+		Mask: v.Mask, Reference: v.Reference, State: v.Mail.State, Status: now.Text, Until: now.Until, Fixed: v.Fixed, Untold: v.Untold,
 		ResendsLeft: v.Mail.ResendsLeft, TriesLeft: v.Mail.TriesLeft,
 		Code: clip(r.PostForm.Get("codigo")), StatusURL: pathWaiting + "/estado",
 	}
@@ -68,7 +69,10 @@ func (s *Server) waitingPage(w http.ResponseWriter, r *http.Request, status int,
 // statusOf says in words where the mail is.
 func (s *Server) statusOf(v credential.Progress) mailStatus {
 	key := string(v.Mail.State)
-	status := mailStatus{State: key, Title: s.waitingTitle(key)}
+	if v.Untold && v.Mail.State == credential.MailExpired {
+		key = "untold_over"
+	}
+	status := mailStatus{State: string(v.Mail.State), Title: s.waitingTitle(key)}
 	switch {
 	case v.Mail.State == credential.MailHeld:
 		status.Until = s.Words.DateTime(v.Mail.HoldUntil)
@@ -81,6 +85,7 @@ func (s *Server) statusOf(v credential.Progress) mailStatus {
 	switch {
 	case v.Fixed && v.Mail.State == credential.MailRefusedBy:
 		key = "refused_fixed"
+	case v.Untold:
 	case v.Mail.ResendsLeft == 0 && v.Mail.State == credential.MailExpired:
 		key = "expired_last"
 	}
@@ -133,8 +138,7 @@ func (s *Server) enterCode(w http.ResponseWriter, r *http.Request) error {
 	fresh, err := s.Service.EnterCode(r.Context(), s.actor(r), claim, r.PostForm.Get("codigo"))
 	if err == nil {
 		s.setCookie(w, cookieProcedure, fresh.Token(), 0)
-		redirect(w, pathClave)
-		return nil
+		return s.toStandingOf(w, r, fresh)
 	}
 	return s.refused(w, r, err, s.again(r, w, claim, s.waitingPage))
 }
@@ -177,9 +181,11 @@ func (s *Server) extend(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case proving && r.PostForm.Has("dia"):
 		return s.provePage(w, r, http.StatusOK, v, nil)
+	case !proving && r.PostForm.Has("pregunta"):
+		return s.securityPage(w, r, http.StatusOK, v, nil)
 	case !proving && r.PostForm.Has("correo"):
 		return s.contactPage(w, r, http.StatusOK, v, nil)
-	case !proving && v.Kind == credential.Generate && r.PostForm.Has("bank."+string(v.Bank[0])):
+	case !proving && len(v.Bank) > 0 && r.PostForm.Has("bank."+string(v.Bank[0])):
 		return s.questionsPage(w, r, http.StatusOK, v, nil)
 	}
 	redirect(w, pathOf(v.Step))

@@ -60,6 +60,8 @@ func Run(t *testing.T, create func(t testing.TB) Database) {
 		{"Marks", marks},
 		{"UseOnce", useOnce},
 		{"Devices", devices},
+		{"ActivationCodes", activationCodes},
+		{"ActivationCodeRace", activationCodeRace},
 		{"Notices", notices},
 		{"Outbox", outbox},
 		{"Meta", meta},
@@ -257,6 +259,7 @@ func fullAccount(s credential.Subject) credential.Account {
 			Questions: []credential.PersonalQuestionID{"first_pet", "first_school", "first_trip"},
 			Hash:      "$argon2id$other", Normaliser: 1,
 		},
+		Image: "colibri", Phone: credential.NewText("+593991234567"),
 		Level: credential.InPerson, ProvenAt: t0, MustChange: true, CreatedAt: t0.Add(-time.Hour),
 	}
 }
@@ -645,10 +648,60 @@ func devices(t *testing.T, e *env) {
 			t.Errorf("DevicePeople after %v = %d, want %d", c.after, got, c.want)
 		}
 	}
+	for _, c := range []struct {
+		who   credential.Subject
+		after time.Duration
+		want  bool
+	}{{a, 0, true}, {a, 2 * time.Hour, false}, {b, 0, true}, {b, time.Hour, false}, {newSubject(), 0, false}} {
+		if got := read(t, e, func(tx credential.Tx) (bool, error) { return tx.KnowsDevice(c.who, device, t0.Add(c.after)) }); got != c.want {
+			t.Errorf("KnowsDevice after %v = %v, want %v", c.after, got, c.want)
+		}
+	}
 	e.update(t, a, func(tx credential.Tx) error { return tx.ForgetDevices(a) })
 	if got := count(t0); got != 1 {
 		t.Errorf("DevicePeople after one was forgotten = %d, want 1", got)
 	}
+}
+
+func activationCodes(t *testing.T, e *env) {
+	hash := newHash()
+	older := credential.ActivationCode{
+		Subject: newSubject(), ID: newID(), MAC: hash[:], IssuedAt: t0, ExpiresAt: t0.Add(24 * time.Hour),
+	}
+	newer := older
+	newer.ID, newer.IssuedAt = newID(), t0.Add(time.Hour)
+	use := func(id credential.ID) (first bool) {
+		e.update(t, older.Subject, func(tx credential.Tx) (err error) {
+			first, err = tx.UseActivationCode(older.Subject, id, t0.Add(time.Minute))
+			return err
+		})
+		return first
+	}
+	e.view(t, func(tx credential.Tx) error {
+		if _, err := tx.ActivationCode(older.Subject); !errors.Is(err, credential.ErrNoRow) {
+			t.Errorf("ActivationCode of nobody: %v, want ErrNoRow", err)
+		}
+		return nil
+	})
+	for _, c := range []credential.ActivationCode{older, newer} { // the newer takes the older's place
+		e.update(t, c.Subject, func(tx credential.Tx) error { return tx.PutActivationCode(c) })
+		stored := read(t, e, func(tx credential.Tx) (credential.ActivationCode, error) { return tx.ActivationCode(c.Subject) })
+		same(t, "ActivationCode", stored, c)
+	}
+	if use(older.ID) || !use(newer.ID) || use(newer.ID) {
+		t.Error("a code that was replaced or used could be used")
+	}
+	newer.UsedAt = t0.Add(time.Minute)
+	same(t, "ActivationCode used", read(t, e, func(tx credential.Tx) (credential.ActivationCode, error) {
+		return tx.ActivationCode(newer.Subject)
+	}), newer)
+}
+
+func activationCodeRace(t *testing.T, e *env) {
+	hash := newHash()
+	c := credential.ActivationCode{Subject: newSubject(), ID: newID(), MAC: hash[:], IssuedAt: t0, ExpiresAt: t0.Add(time.Hour)}
+	e.update(t, c.Subject, func(tx credential.Tx) error { return tx.PutActivationCode(c) })
+	race(t, e, 16, func(tx credential.Tx) (bool, error) { return tx.UseActivationCode(c.Subject, c.ID, t0) })
 }
 
 func notices(t *testing.T, e *env) {
@@ -1296,6 +1349,9 @@ func sweep(t *testing.T, e *env) {
 	keptMail, endedMail, freshMail := fullMail(t), fullMail(t), fullMail(t)
 	oldProcedure, freshProcedure := fullProcedure(t, owner), fullProcedure(t, owner)
 	oldProcedure.ExpiresAt = old
+	hash := newHash()
+	oldCode := credential.ActivationCode{Subject: owner, ID: newID(), MAC: hash[:], ExpiresAt: old}
+	freshCode := credential.ActivationCode{Subject: nobody, ID: newID(), MAC: hash[:], ExpiresAt: now}
 	oldNotice, freshNotice := credential.Notice{ID: newID(), ExpiresAt: old}, credential.Notice{ID: newID(), ExpiresAt: now}
 	e.update(t, owner, func(tx credential.Tx) error {
 		_, err1 := tx.UseOnce([32]byte{1}, old)
@@ -1310,6 +1366,7 @@ func sweep(t *testing.T, e *env) {
 			tx.AddDevice(owner, [32]byte{1}, old, old), tx.AddDevice(nobody, [32]byte{1}, old, now),
 			tx.PutNotice(oldNotice), tx.PutNotice(freshNotice),
 			tx.CreateProcedure(oldProcedure), tx.CreateProcedure(freshProcedure),
+			tx.PutActivationCode(oldCode), tx.PutActivationCode(freshCode),
 			tx.QueueMail(keptMail), tx.QueueMail(endedMail), tx.QueueMail(freshMail),
 			tx.FinishMail(endedMail.ID, credential.MailSent, old), tx.FinishMail(freshMail.ID, credential.MailSent, now))
 	})
@@ -1320,8 +1377,8 @@ func sweep(t *testing.T, e *env) {
 		}
 		return err
 	})
-	if n := run(); n != 8 {
-		t.Errorf("Sweep = %d rows, want 8", n)
+	if n := run(); n != 9 {
+		t.Errorf("Sweep = %d rows, want 9", n)
 	}
 	if n := run(); n != 0 {
 		t.Errorf("Sweep again = %d rows, want 0", n)
@@ -1334,10 +1391,11 @@ func sweep(t *testing.T, e *env) {
 		q, _, err5 := tx.MailQueue()
 		_, err6 := tx.Notice(freshNotice.ID)
 		_, err7 := tx.Procedure(freshProcedure.ID)
+		_, err8 := tx.ActivationCode(nobody)
 		if a.Total != 3 || b.Total != 3 || n != 1 || m != 1 || q != 1 {
 			t.Errorf("Sweep left: owner's total %d, fresh total %d, devices %d, marks %d, mails %d", a.Total, b.Total, n, m, q)
 		}
-		return errors.Join(err1, err2, err3, err4, err5, err6, err7)
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8)
 	})
 
 	// It takes large heaps in bounded bites.
@@ -1438,7 +1496,7 @@ func startersAtOnce(t *testing.T, e *env) {
 		t.Fatal(err)
 	}
 	for _, table := range []string{"meta", "people", "accounts", "addresses", "procedures", "attempts", "marks", "used_once", "devices",
-		"notices", "outbox", "audit_people", "audit", "audit_heads", "schema_migrations"} {
+		"activation_codes", "notices", "outbox", "audit_people", "audit", "audit_heads", "schema_migrations"} {
 		e.Exec(t, "DROP TABLE "+table)
 	}
 	together(e, 8, func(int, Store) {

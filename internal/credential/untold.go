@@ -1,0 +1,187 @@
+package credential
+
+import (
+	"context"
+	"time"
+)
+
+// A policy that asks no secret questions leaves a birth date alone to tell
+// somebody by, which is no proof and must not be one: were the verdict told, it
+// would say who has an account and when they were born. So nobody is told.
+// Everyone comes to the same page that waits for a mail, and the mail goes only
+// to an address that was proven before. What its owner then does elsewhere shows
+// on that page neither.
+
+// untold reports whether the procedure waits for a mail that may never have been
+// sent, and whose page must not tell.
+func (p Procedure) untold() bool { return p.Typed.Untold && p.Step == StepSent }
+
+// mailed reports whether there is anybody behind an untold procedure.
+func (p Procedure) mailed() bool { return p.Typed.Email != "" && p.End == NotEnded }
+
+// askUntold is «Aceptar» where the verdict is not told: the same rows are read
+// and written whoever the number is of, down to a mail that is dropped before
+// it leaves. What is spent is a place among the mails asked without proof.
+func (s *Service) askUntold(ctx context.Context, by Actor, c Claim, person Person, found bool, now time.Time) error {
+	err := s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.heldAt(tx, c, now, StepProveReview)
+		if err == nil {
+			err = s.applicantHasRoom(tx, by, p.Subject, now)
+		}
+		if err != nil {
+			return err
+		}
+		account, err := tx.Account(p.Subject)
+		if err != nil && !isNoRow(err) {
+			return err
+		}
+		on, err := addressesOf(tx, p.Subject, person)
+		if err != nil {
+			return err
+		}
+		to, fixed := provenAddress(p.Kind, account, on)
+		if !found || !person.Death.IsZero() || !s.birthHolds(p.Typed, person) {
+			to = Email{}
+		}
+		p.Typed.Untold, p.Typed.AskedAt, p.Typed.Fixed = true, now, fixed && !to.IsZero()
+		p.Step = StepSent
+		p.ExpiresAt = now.Add(s.policy.LinkCap)
+		to, err = s.queueUntold(tx, &p, to, person, now)
+		if err != nil {
+			return err
+		}
+		p.Typed.Email = to.Reveal()
+		for _, key := range s.applicantKeys(by) {
+			err = tx.Mark(key.scope, key.hash, p.Subject, now)
+			if err != nil {
+				return err
+			}
+		}
+		return saved(tx, p, by, ActMailAsked, now, nil)
+	})
+	if err == nil {
+		s.mailQueued()
+	}
+	return err
+}
+
+// provenAddress is where a mail goes that was asked for with a birth date alone:
+// for a recover the address verified in person or else the one confirmed last,
+// for a first clave one verified in person. The zero Email where there is none.
+func provenAddress(kind ProcedureKind, account Account, on []Address) (to Email, fixed bool) {
+	if (kind == Recover) != (account.Clave != "") {
+		return Email{}, false // the other case is theirs
+	}
+	if a, ok := fixedAddress(on); ok {
+		return a.Email, true
+	}
+	var best Address
+	for _, a := range on {
+		if kind == Recover && a.Provenance.Origin == OriginConfirmed && !a.Provenance.At.Before(best.Provenance.At) {
+			best = a
+		}
+	}
+	return best.Email, false
+}
+
+// queueUntold queues the mail of an untold procedure, or one to nobody that the
+// dispatcher drops, and gives whom it goes to. Beyond the cap of its number it
+// goes to nobody, and a link that lives goes on living.
+func (s *Service) queueUntold(tx Tx, p *Procedure, to Email, person Person, now time.Time) (Email, error) {
+	mails, err := tx.Attempts(p.Subject, BudgetUnproven)
+	if err != nil {
+		return Email{}, err
+	}
+	room, _ := mails.room(now, limit{Count: s.policy.UnprovenMails, Window: s.policy.MailWindow})
+	switch {
+	case !room:
+		to = Email{}
+	case !to.IsZero(): // a stranger's wrong dates leave the owner's mails alone
+		mails.take(now, s.policy.MailWindow)
+	}
+	err = tx.SaveAttempts(mails)
+	if err != nil {
+		return Email{}, err
+	}
+	if !to.IsZero() {
+		p.Generation++
+		p.Attempted, p.Accepted = time.Time{}, time.Time{}
+	}
+	err = tx.DropMails(p.ID, p.Generation)
+	if err != nil {
+		return Email{}, err
+	}
+	return to, tx.QueueMail(Mail{
+		ID: newID(p.ID.Shard()), Kind: MailActivation, To: to,
+		Procedure: p.ID, Generation: p.Generation,
+		Facts:    MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now},
+		QueuedAt: now, Due: now,
+	})
+}
+
+// sendUntoldAgain is «Enviar de nuevo» of an untold procedure.
+func (s *Service) sendUntoldAgain(tx Tx, p Procedure, by Actor, person Person, now time.Time) error {
+	if p.Typed.Again >= s.policy.Resends {
+		return &Error{Kind: TooMany, Rule: "resends", RetryAfter: p.ExpiresAt.Sub(now)}
+	}
+	p.Typed.Again++
+	p.Typed.AskedAt = now
+	var to Email
+	if p.mailed() {
+		var err error
+		to, err = ParseEmail(p.Typed.Email)
+		if err != nil {
+			return err
+		}
+	}
+	_, err := s.queueUntold(tx, &p, to, person, now)
+	if err != nil {
+		return err
+	}
+	return saved(tx, p, by, ActMailAsked, now, map[string]string{"again": "yes"})
+}
+
+// begunElsewhere is the procedure that the link of an untold one begins in
+// another browser: the untold one stays as it is where it waits, and tells
+// nothing there.
+func begunElsewhere(p Procedure, id ID, now time.Time) Procedure {
+	begun := p
+	begun.ID, begun.Version, begun.CreatedAt = id, 0, now
+	begun.Typed.Untold, begun.Typed.Begun = false, p.ID
+	begun.CodeTries = 0
+	return begun
+}
+
+// finishBegun ends the untold procedure whose mail a finished one came from: its
+// link was used.
+func finishBegun(tx Tx, p Procedure, now time.Time) error {
+	if p.Typed.Begun.IsZero() {
+		return nil
+	}
+	first, err := tx.Procedure(p.Typed.Begun)
+	if err != nil {
+		return ignoreNoRow(err)
+	}
+	if first.End != NotEnded {
+		return nil
+	}
+	first.End, first.EndedAt = Finished, now
+	return tx.SaveProcedure(first)
+}
+
+// untoldProgress is what the page of an untold procedure tells: nothing but what
+// was typed and pressed on it.
+func (s *Service) untoldProgress(p Procedure, v Progress) Progress {
+	v.Untold = true
+	v.Fixed, v.Mask, v.Typed, v.Suggestion = false, "", "", ""
+	until := p.Typed.AskedAt.Add(s.policy.LinkLife)
+	v.Mail = MailProgress{
+		State: MailUntold, ValidUntil: until,
+		ResendsLeft: max(0, s.policy.Resends-p.Typed.Again),
+		TriesLeft:   max(0, s.policy.CodeTries-p.CodeTries),
+	}
+	if !v.Now.Before(until) {
+		v.Mail.State = MailExpired
+	}
+	return v
+}

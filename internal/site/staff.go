@@ -1,0 +1,127 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/sqlstore"
+	"aldaba/internal/wordlists"
+	"aldaba/internal/words"
+)
+
+// Issued is an activation code as staff hand it over.
+type Issued struct {
+	Code  string // XXXXX-XXXXX; it stands nowhere else
+	Until string // day and hour, in words
+}
+
+// IssueActivationCode makes an activation code for somebody on record, beside a
+// program that may be serving. Of the configuration it needs database, keys,
+// policy and clock. Refusals are those of [credential.Service.IssueActivationCode].
+func IssueActivationCode(ctx context.Context, c Config, n credential.Number, office, reason string) (Issued, error) {
+	if !c.Policy.ActivationCode {
+		return Issued{}, errors.New("the policy " + c.Policy.Name + " asks nobody for an activation code; reforzada does")
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: true})
+	if err != nil {
+		return Issued{}, err
+	}
+	issued, err := issueOn(ctx, store, c, n, office, reason)
+	return issued, errors.Join(err, store.Close())
+}
+
+func issueOn(ctx context.Context, store *sqlstore.Store, c Config, n credential.Number, office, reason string) (Issued, error) {
+	err := (&Site{config: c, Store: store}).checkRing(ctx)
+	if err != nil {
+		return Issued{}, err
+	}
+	service, err := serviceOn(store, c)
+	if err != nil {
+		return Issued{}, err
+	}
+	by := credential.Actor{Kind: credential.Staff, Route: "staff activation-code"}
+	code, expires, err := service.IssueActivationCode(ctx, by, n, office, reason)
+	if err != nil {
+		return Issued{}, told(err)
+	}
+	return Issued{code, words.Spanish().DateTime(expires)}, nil
+}
+
+// StaffNumber reads a number as the document that it is; "auto" takes ten digits
+// for a cédula and thirteen for a RUC.
+func StaffNumber(document, typed string) (credential.Number, error) {
+	kind := credential.Document(document)
+	if document == "auto" {
+		kind = credential.ForeignCode
+		digits := strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return r
+			}
+			return -1
+		}, typed)
+		switch len(digits) {
+		case 10:
+			kind = credential.Cedula
+		case 13:
+			kind = credential.RUC
+		}
+	}
+	n, err := credential.ParseNumber(kind, typed)
+	return n, told(err)
+}
+
+// told says a refusal in the sentence that staff read.
+func told(err error) error {
+	refusal, ok := errors.AsType[*credential.Error](err)
+	if key := "rule."; ok {
+		l := words.Spanish()
+		if refusal.Field != "" {
+			key += refusal.Field + "."
+		}
+		if key += refusal.Rule; l.Has(key) {
+			return errors.New(l.Text(key))
+		}
+	}
+	return err
+}
+
+// serviceOn makes the use cases on an open store, for a command beside the program.
+func serviceOn(store *sqlstore.Store, c Config) (*credential.Service, error) {
+	lists, err := wordlists.Load()
+	if err != nil {
+		return nil, err
+	}
+	return credential.New(credential.Config{
+		Store: store, Registry: store, Keys: c.Keys, Policy: c.Policy, Common: lists, Phrase: lists.Phrase, Now: c.Now,
+	})
+}
+
+// DemoPolicy gives the policy that a demo's data were made under, and its clock.
+func DemoPolicy(ctx context.Context, dir, database string, keys *credential.KeyRing) (credential.Policy, func() time.Time, error) {
+	clock, err := openClock(filepath.Join(dir, "clock"))
+	if err != nil {
+		return credential.Policy{}, nil, err
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: database, Keys: keys, Existing: true})
+	if err != nil {
+		return credential.Policy{}, nil, err
+	}
+	var name string
+	err = store.View(ctx, func(tx credential.Tx) (err error) {
+		name, err = tx.Meta(metaPolicy)
+		return err
+	})
+	err = errors.Join(err, store.Close())
+	if err != nil {
+		return credential.Policy{}, nil, err
+	}
+	if name == "" { // made before there was another
+		name = credential.Ficha2026
+	}
+	policy, err := credential.Preset(name)
+	return policy, clock.Now, err
+}
