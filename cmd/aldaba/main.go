@@ -36,7 +36,10 @@ type commands struct {
 	Config   configCommand   `cmd:"" help:"Configuration."`
 	Keys     keysCommand     `cmd:"" help:"Key rings."`
 	Registry registryCommand `cmd:"" help:"The institution's register of people."`
+	Staff    staffCommand    `cmd:"" help:"What staff do until they have pages of their own."`
 	Audit    auditCommand    `cmd:"" help:"Look after the audit log."`
+	Backup   backupCommand   `cmd:"" help:"Write an SQLite database to one file, while it is in use or not."`
+	Restore  restoreCommand  `cmd:"" help:"Put a backup in the place of an SQLite database that nobody has open."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

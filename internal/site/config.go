@@ -51,6 +51,7 @@ func ReadConfig(file string) (Serving, error) {
 	}
 	r := configReader{parseDocument(file, content), filepath.Dir(file)}
 	var c Serving
+	c.Real = true
 	c.PublicURL = r.publicURL()
 	r.listen(&c)
 	c.Database = r.database()

@@ -121,7 +121,7 @@ func checkDatabase(ctx context.Context, c Config) error {
 		return err
 	}
 	err = store.View(ctx, func(tx credential.Tx) error {
-		_, err := ringOf(tx, c.Keys)
+		_, err := belongs(tx, c)
 		return err
 	})
 	return errors.Join(err, store.Close())

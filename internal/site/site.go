@@ -35,6 +35,7 @@ import (
 type Config struct {
 	Database     string // DSN, see sqlstore.Config
 	Existing     bool   // the database must be there, with this program's schema
+	Real         bool   // of real people: a database that a demo filled is refused
 	Keys         *credential.KeyRing
 	Policy       credential.Policy
 	PublicURL    *url.URL
@@ -150,17 +151,33 @@ func (s *Site) build(ctx context.Context) error {
 // metaRing is where the database keeps the mark of the ring it was filled with.
 const metaRing = "key_ring"
 
-// checkRing refuses a database that was filled with another key ring, and marks
-// one that has no mark.
+// checkRing refuses a database that was filled with another key ring or is not
+// for these people, and marks one that has no mark.
 func (s *Site) checkRing(ctx context.Context) error {
 	return s.Store.Update(ctx, 0, func(tx credential.Tx) error {
-		mine, err := ringOf(tx, s.config.Keys)
+		mine, err := belongs(tx, s.config)
 		if err != nil || mine == "" {
 			return err
 		}
 		return tx.SetMeta(metaRing, mine)
 	})
 }
+
+// belongs is ringOf, and refuses the fake people of a demo where real ones are
+// expected.
+func belongs(tx credential.Tx, c Config) (mark string, err error) {
+	mark, err = ringOf(tx, c.Keys)
+	if err != nil || !c.Real {
+		return mark, err
+	}
+	seeded, err := tx.Meta(metaSeed)
+	if err == nil && seeded != "" {
+		err = errFakePeople
+	}
+	return mark, err
+}
+
+var errFakePeople = errors.New("the database holds the fake people of a demo; name another one, and fill it with `aldaba registry import`")
 
 // ringOf refuses a database that was filled with another key ring: nothing in it
 // would open. mark is what one without a mark should get; empty for one that has it.

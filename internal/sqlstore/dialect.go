@@ -121,6 +121,15 @@ func openSQLite(ctx context.Context, c Config) (write, read *pool, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("database %s: cannot be opened: %w", path, err)
 	}
+	inUse, err := Share(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, inUse.Close())
+		}
+	}()
 	base := url.Values{}
 	for name, values := range query {
 		base[name] = values
@@ -162,7 +171,7 @@ func openSQLite(ctx context.Context, c Config) (write, read *pool, err error) {
 	}
 	reader.SetMaxOpenConns(n)
 	reader.SetMaxIdleConns(n)
-	return &pool{db: writer, prepare: true}, &pool{db: reader, prepare: true}, nil
+	return &pool{db: writer, prepare: true, inUse: inUse}, &pool{db: reader, prepare: true}, nil
 }
 
 // sqlitePath takes an address apart. A database in memory is refused: the

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"time"
 
@@ -98,11 +99,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dialect: d, keys: c.Keys, observe: c.Observe}
-	for i := range s.turns {
-		s.turns[i] = make(chan struct{}, 1)
-	}
-	s.nobody, err = sealNobody(c.Keys)
+	s, err := unopened(d, c)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +116,16 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		return nil, errors.Join(s.refusal(err), s.Close())
 	}
 	return s, nil
+}
+
+// unopened is a store without its connections.
+func unopened(d *dialect, c Config) (s *Store, err error) {
+	s = &Store{dialect: d, keys: c.Keys, observe: c.Observe}
+	for i := range s.turns {
+		s.turns[i] = make(chan struct{}, 1)
+	}
+	s.nobody, err = sealNobody(c.Keys)
+	return s, err
 }
 
 // Close closes every connection. Whoever is inside an update or a view finishes
@@ -318,6 +325,7 @@ type pool struct {
 	prepare  bool
 	prepared sync.Map // query text → *sql.Stmt
 	learning sync.Mutex
+	inUse    *os.File // locked as long as the pool is open; nil on PostgreSQL and for reading
 }
 
 func (p *pool) statement(query string) *sql.Stmt {
@@ -355,5 +363,9 @@ func (p *pool) close() error {
 		err = errors.Join(err, stmt.(*sql.Stmt).Close())
 		return true
 	})
-	return errors.Join(err, p.db.Close())
+	err = errors.Join(err, p.db.Close())
+	if p.inUse != nil {
+		err = errors.Join(err, p.inUse.Close())
+	}
+	return err
 }
