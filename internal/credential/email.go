@@ -40,34 +40,43 @@ func EmailRules() []string { return []string{"empty", "length", "characters", "s
 // Quoted local parts and numeric addresses are refused although RFC 5321 has
 // them: no person has one.
 func ParseEmail(typed string) (Email, error) {
+	s, err := canonicalEmail(typed)
+	if err != nil {
+		return Email{}, err
+	}
+	return Email{NewText(s)}, nil
+}
+
+// canonicalEmail is [ParseEmail] for whoever makes no Email of it.
+func canonicalEmail(typed string) (string, error) {
 	if len(typed) > maxEmailTyped {
-		return Email{}, invalid("email", "length")
+		return "", invalid("email", "length")
 	}
 	s := strings.TrimFunc(typed, unicode.IsSpace)
 	if s == "" {
-		return Email{}, invalid("email", "empty")
+		return "", invalid("email", "empty")
 	}
 	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' || strings.IndexByte(`"(),:;<>\`, c) >= 0 {
-			return Email{}, invalid("email", "characters")
+			return "", invalid("email", "characters")
 		}
 	}
 	local, domain, found := strings.Cut(s, "@")
 	switch {
 	case !found, local == "", domain == "", strings.Contains(domain, "@"):
-		return Email{}, invalid("email", "shape")
+		return "", invalid("email", "shape")
 	case len(s) > maxEmail, len(local) > maxEmailLocal:
-		return Email{}, invalid("email", "length")
+		return "", invalid("email", "length")
 	case badDots(local), badDots(domain):
-		return Email{}, invalid("email", "shape")
+		return "", invalid("email", "shape")
 	case strings.ContainsAny(local, "[]"):
-		return Email{}, invalid("email", "characters")
+		return "", invalid("email", "characters")
 	}
 	domain = strings.ToLower(domain)
 	if !isDomain(domain) {
-		return Email{}, invalid("email", "domain")
+		return "", invalid("email", "domain")
 	}
-	return Email{NewText(local + "@" + domain)}, nil
+	return local + "@" + domain, nil
 }
 
 // badDots reports dots that lead, trail or follow one another.

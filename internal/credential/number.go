@@ -56,11 +56,14 @@ func (n Number) SubjectKey() string {
 	if n.IsZero() {
 		return ""
 	}
-	number := n.Reveal()
-	if n.document == RUC {
+	return subjectKey(n.document, n.Reveal())
+}
+
+func subjectKey(document Document, number string) string {
+	if document == RUC {
 		number = number[:cedulaLength]
 	}
-	return string(n.document) + ":" + number
+	return string(document) + ":" + number
 }
 
 // IsZero reports whether n is no number.
@@ -113,16 +116,25 @@ func NumberRules() []string {
 // RUC of a company, of a public entity, of a foreign resident), only the shape
 // is looked at.
 func ParseNumber(document Document, typed string) (Number, error) {
-	if _, err := ParseDocument(string(document)); err != nil {
+	s, err := canonicalNumber(document, typed)
+	if err != nil {
 		return Number{}, err
+	}
+	return Number{document, NewText(s)}, nil
+}
+
+// canonicalNumber is [ParseNumber] for whoever makes no Number of it.
+func canonicalNumber(document Document, typed string) (string, error) {
+	if _, err := ParseDocument(string(document)); err != nil {
+		return "", err
 	}
 	// The first comparison keeps the counting itself bounded.
 	if len(typed) > maxNumberTyped*utf8.UTFMax || utf8.RuneCountInString(typed) > maxNumberTyped {
-		return Number{}, invalid("number", "length")
+		return "", invalid("number", "length")
 	}
 	s := strings.Map(dropSeparator, typed)
 	if s == "" {
-		return Number{}, invalid("number", "empty")
+		return "", invalid("number", "empty")
 	}
 	var rule string
 	switch document {
@@ -136,9 +148,9 @@ func ParseNumber(document Document, typed string) (Number, error) {
 		rule = codeFault(s)
 	}
 	if rule != "" {
-		return Number{}, invalid("number", rule)
+		return "", invalid("number", rule)
 	}
-	return Number{document, NewText(s)}, nil
+	return s, nil
 }
 
 // dropSeparator drops what people and programs put between digits: spaces of

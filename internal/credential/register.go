@@ -2,11 +2,17 @@ package credential
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
+	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -26,19 +32,12 @@ type RegisterRun struct {
 	Previous   int64     `json:"previous,omitempty"`   // applying: the one read before
 	At         time.Time `json:"at,omitzero"`          // when it began
 
-	File     string `json:"file,omitempty"` // SHA-256 of the file, in hex
-	Source   string `json:"source,omitempty"`
-	Reading  string `json:"reading,omitempty"`  // how the file is read, for whoever reads it
-	Line     int64  `json:"line,omitempty"`     // the next one
-	Offset   int64  `json:"offset,omitempty"`   // where it begins, in bytes
-	People   int64  `json:"people,omitempty"`   // stored
-	Seen     int64  `json:"seen,omitempty"`     // of them marked as seen in person
-	Reached  int64  `json:"reached,omitempty"`  // of them with an address
-	Dead     int64  `json:"dead,omitempty"`     // of them
-	Rejected int64  `json:"rejected,omitempty"` // lines
-	Rejects  int64  `json:"rejects,omitempty"`  // bytes written about them
+	File    string `json:"file,omitempty"` // SHA-256 of the file, in hex
+	Source  string `json:"source,omitempty"`
+	Reading string `json:"reading,omitempty"` // how the file is read, for whoever reads it
+	People  int64  `json:"people,omitempty"`  // stored
 
-	After string `json:"after,omitempty"` // applying: the last subject that is done, in hex
+	After string `json:"after,omitempty"` // loading, applying: the last subject that is done, in hex
 }
 
 // ErrRegisterBusy says that another program moved the run meanwhile.
@@ -51,6 +50,50 @@ const (
 	MetaPeopleGeneration = "people_generation"
 )
 
+// PlainPerson is a [Person] as a register file says it, checked already. Its texts
+// are plain, because making a [Text] of each would cost more than all the rest
+// that an import does with a line. It masks itself as a whole.
+type PlainPerson struct {
+	Document   Document
+	Number     string // canonical, as [Number.Reveal] gives it
+	GivenNames string
+	Surnames   string
+	Birth      Date
+	Death      Date // zero while alive
+	Audiences  []Audience
+	Facts      []PlainFact // none that is [NotOnRecord]
+	Email      string      // as [Email.Reveal] gives it; "" for none
+	InPerson   bool        // the institution saw the person hand the address in
+}
+
+// PlainFact is one of the [Facts].
+type PlainFact struct {
+	ID   FactID
+	Code string
+}
+
+// SetNumber reads a number by the rules of [ParseNumber], and refuses as it does.
+func (p *PlainPerson) SetNumber(document Document, typed string) (err error) {
+	p.Document = document
+	p.Number, err = canonicalNumber(document, typed)
+	return err
+}
+
+// SetEmail reads an address by the rules of [ParseEmail], and refuses as it does.
+func (p *PlainPerson) SetEmail(typed string) (err error) {
+	p.Email, err = canonicalEmail(typed)
+	return err
+}
+
+// String masks the person.
+func (p PlainPerson) String() string { return masked }
+
+// GoString masks the person for %#v.
+func (p PlainPerson) GoString() string { return "credential.PlainPerson(•••)" }
+
+// LogValue masks the person in structured logs.
+func (p PlainPerson) LogValue() slog.Value { return slog.StringValue(masked) }
+
 // StagedPerson is a person ready to be stored: sealed already, because sealing
 // is what can be spread over cores.
 type StagedPerson struct {
@@ -62,18 +105,18 @@ type StagedPerson struct {
 // RegisterStore is what a [Store] can do besides with many people at once. It is
 // held to the same contract.
 type RegisterStore interface {
-	// SealPerson makes what StagePeople stores. It touches no database.
-	SealPerson(s Subject, p Person) (StagedPerson, error)
+	// RegisterSealer gives what makes people of the run's file ready to be stored.
+	// It touches no database.
+	RegisterSealer(run RegisterRun) (RegisterSealer, error)
 
 	// StagePeople stores people in the generation that a run is loading, where
 	// nobody reads them: from the first on as many as fit a batch, at least one.
-	// A subject that the generation has already is left out. advance is told how
-	// many of them the batch holds, and which of these were left out, by place; it
-	// gives how far the run is with them, which commits with the batch. It is
-	// called once. Another program's import ends in [ErrRegisterBusy], with
-	// nothing stored.
-	StagePeople(ctx context.Context, run RegisterRun, people []StagedPerson,
-		advance func(n int, doubled []int) (RegisterRun, error)) (RegisterRun, error)
+	// They stand in order of subject, each once, behind all whom the generation has.
+	// advance is told how many the batch holds; it gives how far the run is with
+	// them, which commits with the batch. It is called once. Another program's import
+	// ends in [ErrRegisterBusy], with nothing stored. Between two batches others get
+	// their turn.
+	StagePeople(ctx context.Context, run RegisterRun, people []StagedPerson, advance func(n int) RegisterRun) (RegisterRun, error)
 
 	// CountPeople counts a generation.
 	CountPeople(ctx context.Context, generation int64) (int64, error)
@@ -84,9 +127,17 @@ type RegisterStore interface {
 	// A to that is empty is the end.
 	CompareGenerations(ctx context.Context, old, new int64, from, to []byte) (gone int64, changed []RegisterChange, err error)
 
-	// ClearGeneration deletes a part of a generation, and reports whether nothing
-	// is left of it. It refuses the one that is read.
-	ClearGeneration(ctx context.Context, generation int64) (done bool, err error)
+	// ClearGeneration deletes the people of a generation whose subject is at or after
+	// from and before to, as CompareGenerations takes them. It refuses the generation
+	// that is read. After it others get their turn.
+	ClearGeneration(ctx context.Context, generation int64, from, to []byte) error
+}
+
+// RegisterSealer makes people ready to be stored. One goroutine uses it.
+type RegisterSealer interface {
+	// Seal appends the sealed record of a person to to. The person it gives refers
+	// to those bytes.
+	Seal(to []byte, p *PlainPerson) ([]byte, StagedPerson)
 }
 
 // RegisterRunNow reads the run that is under way, if any, and the generation of
@@ -143,7 +194,7 @@ func SwitchRegister(tx Tx, run RegisterRun) (RegisterRun, error) {
 		return run, ErrRegisterBusy
 	}
 	next := run
-	next.Stage, next.Previous = RegisterApplying, previous
+	next.Stage, next.Previous, next.After = RegisterApplying, previous, ""
 	err = MoveRegisterRun(tx, run, next)
 	if err == nil {
 		err = tx.SetMeta(MetaPeopleGeneration, fmt.Sprint(run.Generation))
@@ -155,13 +206,79 @@ func SwitchRegister(tx Tx, run RegisterRun) (RegisterRun, error) {
 // changes: address, mark and death. Two generations are compared by it without
 // opening a record.
 func (k *KeyRing) RegisterDigest(s Subject, p Person) [16]byte {
-	mark := []byte{boolByte(p.EmailFrom.Origin == OriginImportedInPerson)}
-	var death []byte
-	if !p.Death.IsZero() {
-		death = binary.BigEndian.AppendUint32(nil, uint32(p.Death.Year*10000+int(p.Death.Month)*100+p.Death.Day))
-	}
-	sum := mac(k.lookup, "register", s[:], []byte(p.Email.Key()), mark, death)
+	mark := p.EmailFrom.Origin == OriginImportedInPerson
+	sum := mac(k.lookup, digestPurpose, digestParts(&s, p.Email.Key(), mark, p.Death)...)
 	return [16]byte(sum[:16])
+}
+
+const digestPurpose = "register"
+
+func digestParts(s *Subject, email string, mark bool, death Date) [][]byte {
+	var day []byte
+	if !death.IsZero() {
+		day = binary.BigEndian.AppendUint32(nil, uint32(death.Year*10000+int(death.Month)*100+death.Day))
+	}
+	return [][]byte{s[:], []byte(email), {boolByte(mark)}, day}
+}
+
+// ManyKeys does for many people what [KeyRing.Subject], [KeyRing.RegisterDigest]
+// and [KeyRing.Seal] do for one, and keeps what those make anew each time. One
+// goroutine uses it.
+type ManyKeys struct {
+	key    sealKey
+	place  []byte // ends in the row's key
+	nonces []byte
+	lookup hash.Hash
+	text   []byte
+	sum    []byte
+}
+
+// Many gives the keys for many rows of a column whose row key is the subject.
+func (k *KeyRing) Many(table, column string) *ManyKeys {
+	return &ManyKeys{
+		key: k.seal[0], place: Place{Table: table, Column: column, Row: make([]byte, len(Subject{}))}.bytes(),
+		lookup: hmac.New(sha256.New, k.lookup),
+	}
+}
+
+// Subject gives the subject of a person.
+func (m *ManyKeys) Subject(p *PlainPerson) Subject {
+	return Subject(m.mac("subject", []byte(subjectKey(p.Document, p.Number))))
+}
+
+// Digest gives the fingerprint of a person.
+func (m *ManyKeys) Digest(s Subject, p *PlainPerson) [16]byte {
+	return m.mac(digestPurpose, digestParts(&s, strings.ToLower(p.Email), p.InPerson && p.Email != "", p.Death)...)
+}
+
+// mac gives the first half of [mac].
+func (m *ManyKeys) mac(purpose string, parts ...[]byte) (half [16]byte) {
+	m.text = binary.BigEndian.AppendUint32(m.text[:0], uint32(len(purpose)))
+	m.text = append(m.text, purpose...)
+	for _, part := range parts {
+		m.text = binary.BigEndian.AppendUint32(m.text, uint32(len(part)))
+		m.text = append(m.text, part...)
+	}
+	m.lookup.Reset()
+	m.lookup.Write(m.text)
+	m.sum = m.lookup.Sum(m.sum[:0])
+	return [16]byte(m.sum[:16])
+}
+
+// Seal appends to to what [KeyRing.Seal] makes of plain for the row of a subject.
+func (m *ManyKeys) Seal(to, plain []byte, s Subject) []byte {
+	size := m.key.aead.NonceSize()
+	if len(m.nonces) < size {
+		m.nonces = make([]byte, 256*size)
+		rand.Read(m.nonces)
+	}
+	nonce := m.nonces[:size]
+	m.nonces = m.nonces[size:]
+	copy(m.place[len(m.place)-len(s):], s[:])
+	to = append(to, sealedVersion)
+	to = binary.BigEndian.AppendUint32(to, m.key.id)
+	to = append(to, nonce...)
+	return m.key.aead.Seal(to, nonce, plain, m.place)
 }
 
 // RegisterChange is somebody of whom two generations say different things.

@@ -79,16 +79,11 @@ var columns = sync.OnceValue(Columns)
 // Entry is one line of a register file.
 type Entry struct {
 	Line     int64  // counted from 1, the header's line
-	End      int64  // where the next line begins, in bytes from the start of the file
 	Rejected string // why the line cannot be taken, in one sentence; "" for one that can
-
-	Person   credential.Person
-	Email    credential.Email // the zero Email where the line has none
-	InPerson bool             // the institution saw the person hand the address in
+	Person   credential.PlainPerson
 }
 
-// Layout is what the beginning of a register file tells of the rest. A reader
-// that goes on in the middle of the file needs it.
+// Layout is what the beginning of a register file tells of the rest.
 type Layout struct {
 	Encoding  Encoding // UTF8 or Latin1
 	Separator byte     // ',' or ';'
@@ -194,62 +189,125 @@ func checkColumns(columns []string) error {
 	return nil
 }
 
-// Reader reads the people of a register file, line by line. What a line costs is
-// bounded, and so is what the reader keeps.
+// blockSize is about how many bytes a [Block] holds.
+const blockSize = 128 << 10
+
+// Block is some lines of a register file, one after the other.
+type Block struct {
+	End   int64 // where the next line begins, in bytes from the start of the file
+	Lines int64 // up to here, the header among them
+
+	text   []byte
+	spans  []span
+	faults []string // of those lines that have no text
+}
+
+// Size is how many bytes the lines have.
+func (b *Block) Size() int { return len(b.text) }
+
+// span is a line among a block's bytes.
+type span struct {
+	line   int64
+	end    int // of its text, which begins where that of the line before ends
+	faulty bool
+}
+
+// Reader reads a register file in blocks. What a line costs is bounded, and so is
+// what the reader keeps. What stands in the lines a [Parser] says.
 type Reader struct {
+	from *bufio.Reader
+	line int64
+	at   int64
+}
+
+// NewReader reads on where r stands: behind the header.
+func NewReader(r io.Reader, l Layout) *Reader {
+	return &Reader{from: bufio.NewReaderSize(r, maxLine+2), line: 2, at: l.End}
+}
+
+// Read gives the next lines: io.EOF after the last ones. Empty lines are passed
+// over. Any other error is the source's.
+func (r *Reader) Read() (*Block, error) {
+	b := &Block{text: make([]byte, 0, blockSize+maxLine), spans: make([]span, 0, blockSize/128)}
+	for first := r.line; len(b.text) < blockSize && r.line-first < blockSize/16; {
+		line, fault, err := r.next()
+		if errors.Is(err, io.EOF) && b.End > 0 {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		if fault != "" {
+			b.faults = append(b.faults, fault)
+		}
+		if fault != "" || len(line) > 0 {
+			b.text = append(b.text, line...)
+			b.spans = append(b.spans, span{r.line, len(b.text), fault != ""})
+		}
+		r.line++
+		b.End, b.Lines = r.at, r.line-1
+	}
+	return b, nil
+}
+
+// Parser reads what stands in the lines of a register file. One goroutine uses it.
+type Parser struct {
 	layout Layout
 	today  credential.Date
 	column map[string]int
-	facts  []credential.FactID // by column; "" for one that is no fact
-	from   *bufio.Reader
-	line   int64
-	at     int64
+	facts  []map[string]credential.PlainFact // by column, then by code; nil for a column that is no fact
 	fields []string
+	entry  Entry
 }
 
-// NewReader reads on where r stands: at the byte at, the beginning of a line
-// with the given number. now is for dates that have not come yet.
-func NewReader(r io.Reader, l Layout, line, at int64, now time.Time) *Reader {
-	reader := &Reader{
-		layout: l, today: dateOf(now), column: map[string]int{}, facts: make([]credential.FactID, len(l.Columns)),
-		from: bufio.NewReaderSize(r, maxLine+2), line: line, at: at,
+// NewParser makes one for a file of a layout. now is for dates that have not come
+// yet.
+func NewParser(l Layout, now time.Time) *Parser {
+	p := &Parser{
+		layout: l, today: dateOf(now), column: map[string]int{}, facts: make([]map[string]credential.PlainFact, len(l.Columns)),
 	}
 	for i, name := range l.Columns {
-		reader.column[name] = i
-		if credential.FactDomainOK(credential.FactID(name), credential.NotOnRecord) {
-			reader.facts[i] = credential.FactID(name)
+		p.column[name] = i
+	}
+	for _, a := range credential.Audiences() {
+		for _, q := range credential.RecordQuestions(a) {
+			i, there := p.column[string(q.ID)]
+			if !there {
+				continue
+			}
+			p.facts[i] = map[string]credential.PlainFact{}
+			for _, code := range q.Options {
+				p.facts[i][code] = credential.PlainFact{ID: q.ID, Code: code}
+			}
 		}
 	}
-	return reader
+	return p
+}
+
+// Parse gives the lines of a block one after the other, and ends with the first
+// error of f. The entry is good until f returns.
+func (p *Parser) Parse(b *Block, f func(*Entry) error) error {
+	begin, faults := 0, b.faults
+	e := &p.entry
+	for _, s := range b.spans {
+		e.Line = s.line
+		if s.faulty {
+			e.Rejected, faults = faults[0], faults[1:]
+		} else {
+			e.Rejected = p.parse(b.text[begin:s.end], &e.Person)
+		}
+		begin = s.end
+		err := f(e)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func dateOf(t time.Time) credential.Date {
 	return credential.Date{Year: t.Year(), Month: t.Month(), Day: t.Day()}
-}
-
-// Next gives the next line: io.EOF after the last one. Empty lines are passed
-// over. Any other error is the source's.
-func (r *Reader) Next() (Entry, error) {
-	for {
-		raw, fault, err := r.next()
-		if err != nil {
-			return Entry{}, err
-		}
-		e := Entry{Line: r.line, End: r.at, Rejected: fault}
-		r.line++
-		if fault != "" {
-			return e, nil
-		}
-		raw = bytes.TrimSuffix(raw, []byte("\r"))
-		if len(raw) == 0 {
-			continue
-		}
-		e.Rejected = r.parse(raw, &e)
-		if e.Rejected != "" {
-			e.Person, e.Email, e.InPerson = credential.Person{}, credential.Email{}, false
-		}
-		return e, nil
-	}
 }
 
 // next reads one line without its end. A line without an end may have been cut,
@@ -281,90 +339,90 @@ func (r *Reader) next() (line []byte, fault string, err error) {
 
 var tooLong = fmt.Sprintf("the line is longer than %d bytes", maxLine)
 
-// parse reads one line into e and says why it cannot be taken, or "". It never
+// parse reads one line into who and says why it cannot be taken, or "". It never
 // repeats what stands in the line: the file of rejected lines says where to look.
-func (r *Reader) parse(raw []byte, e *Entry) string {
-	text, fault := decode(raw, r.layout.Encoding)
+func (p *Parser) parse(raw []byte, who *credential.PlainPerson) string {
+	text, fault := decode(raw, p.layout.Encoding)
 	if fault != "" {
 		return fault
 	}
-	r.fields, fault = split(text, r.layout.Separator, r.fields[:0])
+	p.fields, fault = split(text, p.layout.Separator, p.fields[:0])
 	if fault != "" {
 		return fault
 	}
-	if len(r.fields) != len(r.layout.Columns) {
-		return fmt.Sprintf("%d fields where the header has %d", len(r.fields), len(r.layout.Columns))
+	if len(p.fields) != len(p.layout.Columns) {
+		return fmt.Sprintf("%d fields where the header has %d", len(p.fields), len(p.layout.Columns))
 	}
-	for i, field := range r.fields {
-		r.fields[i] = strings.TrimSpace(field)
-		if strings.ContainsFunc(r.fields[i], unicode.IsControl) {
-			return r.layout.Columns[i] + ": a control character"
+	control := strings.ContainsFunc(text, unicode.IsControl)
+	for i, field := range p.fields {
+		p.fields[i] = strings.TrimSpace(field)
+		if control && strings.ContainsFunc(p.fields[i], unicode.IsControl) {
+			return p.layout.Columns[i] + ": a control character"
 		}
 	}
-	for _, step := range []func(*Entry) string{r.number, r.names, r.dates, r.audiences, r.address, r.factsOf} {
-		if fault := step(e); fault != "" {
+	*who = credential.PlainPerson{Audiences: who.Audiences[:0], Facts: who.Facts[:0]}
+	for _, step := range [...]func(*Parser, *credential.PlainPerson) string{
+		(*Parser).number, (*Parser).names, (*Parser).dates, (*Parser).audiences, (*Parser).address, (*Parser).factsOf,
+	} {
+		if fault := step(p, who); fault != "" {
 			return fault
 		}
 	}
 	return ""
 }
 
-func (r *Reader) field(name string) string { return r.fields[r.column[name]] }
+func (p *Parser) field(name string) string { return p.fields[p.column[name]] }
 
-func (r *Reader) number(e *Entry) string {
-	document, err := credential.ParseDocument(strings.ToLower(r.field(columnDocument)))
+func (p *Parser) number(who *credential.PlainPerson) string {
+	document, err := credential.ParseDocument(strings.ToLower(p.field(columnDocument)))
 	if err != nil {
 		return columnDocument + ": it is cedula, extranjero or ruc"
 	}
-	e.Person.Number, err = credential.ParseNumber(document, r.field(columnNumber))
+	err = who.SetNumber(document, p.field(columnNumber))
 	if refusal, ok := errors.AsType[*credential.Error](err); ok {
 		return columnNumber + ": not a number of that kind (" + refusal.Rule + ")"
 	}
 	return ""
 }
 
-func (r *Reader) names(e *Entry) string {
-	for _, name := range []struct {
-		column string
-		to     *credential.Text
-	}{{columnGivenNames, &e.Person.GivenNames}, {columnSurnames, &e.Person.Surnames}} {
-		text := r.field(name.column)
+func (p *Parser) names(who *credential.PlainPerson) string {
+	who.GivenNames, who.Surnames = p.field(columnGivenNames), p.field(columnSurnames)
+	for _, name := range [...]struct{ column, text string }{{columnGivenNames, who.GivenNames}, {columnSurnames, who.Surnames}} {
 		switch {
-		case text == "":
+		case name.text == "":
 			return name.column + ": empty"
-		case utf8.RuneCountInString(text) > maxName:
+		case len(name.text) > maxName && utf8.RuneCountInString(name.text) > maxName:
 			return fmt.Sprintf("%s: more than %d characters", name.column, maxName)
 		}
-		*name.to = credential.NewText(text)
 	}
 	return ""
 }
 
-func (r *Reader) dates(e *Entry) string {
+func (p *Parser) dates(who *credential.PlainPerson) string {
 	var fault string
-	e.Person.Birth, fault = r.date(columnBirth)
+	who.Birth, fault = p.date(columnBirth)
 	if fault != "" {
 		return fault
 	}
-	if r.field(columnDeath) == "" {
+	if p.field(columnDeath) == "" {
 		return ""
 	}
-	e.Person.Death, fault = r.date(columnDeath)
-	if fault == "" && before(e.Person.Death, e.Person.Birth) {
+	who.Death, fault = p.date(columnDeath)
+	if fault == "" && before(who.Death, who.Birth) {
 		fault = columnDeath + ": before the birth"
 	}
 	return fault
 }
 
-func (r *Reader) date(column string) (credential.Date, string) {
-	t, err := time.Parse(time.DateOnly, r.field(column))
+func (p *Parser) date(column string) (credential.Date, string) {
+	t, err := time.Parse(time.DateOnly, p.field(column))
 	d := dateOf(t)
 	switch {
 	case err != nil:
 		return credential.Date{}, column + ": not a day of the calendar, written YYYY-MM-DD"
 	case d.Year < earliestYear:
 		return credential.Date{}, fmt.Sprintf("%s: before %d", column, earliestYear)
-	case before(r.today, d):
+	case before(p.today, d):
 		return credential.Date{}, column + ": in the future"
 	}
 	return d, ""
@@ -380,53 +438,54 @@ func before(a, b credential.Date) bool {
 	return a.Day < b.Day
 }
 
-func (r *Reader) audiences(e *Entry) string {
-	for _, code := range strings.FieldsFunc(r.field(columnAudiences), func(c rune) bool { return c == ' ' || c == '|' || c == ',' }) {
+func (p *Parser) audiences(who *credential.PlainPerson) string {
+	for code := range strings.FieldsFuncSeq(p.field(columnAudiences), func(c rune) bool { return c == ' ' || c == '|' || c == ',' }) {
 		a, err := credential.ParseAudience(strings.ToLower(code))
 		if err != nil {
 			return columnAudiences + ": each is afiliado, pensionista, derechohabiente or empleador"
 		}
-		if !e.Person.HasAudience(a) {
-			e.Person.Audiences = append(e.Person.Audiences, a)
+		if !slices.Contains(who.Audiences, a) {
+			who.Audiences = append(who.Audiences, a)
 		}
 	}
-	if len(e.Person.Audiences) == 0 {
+	if len(who.Audiences) == 0 {
 		return columnAudiences + ": empty"
 	}
 	return ""
 }
 
-func (r *Reader) address(e *Entry) string {
-	if text := r.field(columnEmail); text != "" {
-		var err error
-		e.Email, err = credential.ParseEmail(text)
+func (p *Parser) address(who *credential.PlainPerson) string {
+	if text := p.field(columnEmail); text != "" {
+		err := who.SetEmail(text)
 		if refusal, ok := errors.AsType[*credential.Error](err); ok {
 			return columnEmail + ": not an address (" + refusal.Rule + ")"
 		}
 	}
-	switch strings.ToLower(r.field(columnInPerson)) {
+	switch strings.ToLower(p.field(columnInPerson)) {
 	case "si", "sí", "true", "1":
-		e.InPerson = true
+		who.InPerson = true
 	case "no", "false", "0", "":
 	default:
 		return columnInPerson + ": it is si or no"
 	}
-	if e.InPerson && e.Email.IsZero() {
+	if who.InPerson && who.Email == "" {
 		return columnInPerson + ": si, but there is no correo"
 	}
 	return ""
 }
 
-func (r *Reader) factsOf(e *Entry) string {
-	e.Person.Facts = credential.Facts{}
-	for i, id := range r.facts {
-		code := r.fields[i]
-		switch {
-		case id == "", code == "", code == credential.NotOnRecord:
-		case !credential.FactDomainOK(id, code):
-			return string(id) + ": not one of its options"
-		default:
-			e.Person.Facts[id] = code
+func (p *Parser) factsOf(who *credential.PlainPerson) string {
+	for i, options := range p.facts {
+		code := p.fields[i]
+		if options == nil || code == "" {
+			continue
+		}
+		fact, ok := options[code]
+		if !ok {
+			return p.layout.Columns[i] + ": not one of its options"
+		}
+		if code != credential.NotOnRecord {
+			who.Facts = append(who.Facts, fact)
 		}
 	}
 	return ""

@@ -12,10 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"aldaba/internal/credential"
@@ -38,9 +35,9 @@ type ImportConfig struct {
 
 // ImportProgress is how far an import is.
 type ImportProgress struct {
-	Stage       string // "checking", "loading", "comparing", "applying" or "clearing"
-	Done, Total int64  // in bytes of the file while checking and loading, else in parts
-	Lines       int64  // read so far, while loading
+	Stage       string // "checking", "reading", "loading", "comparing", "applying" or "clearing"
+	Done, Total int64  // in bytes of the file while checking and reading, else in parts
+	Lines       int64  // read so far, while reading
 }
 
 // ImportReport is what a new register changes.
@@ -58,7 +55,7 @@ type ImportReport struct {
 	AllMarked, AllAddress, AllDead int64 // in the new register, whoever is new included
 
 	Rejects string // the file that names the rejected lines; "" where there are none
-	Resumed int64  // lines that an interrupted import had stored already
+	Resumed int64  // people whom an interrupted import had stored already
 	Pending string // what an interrupted import had left to do, and was done first; "" for nothing
 }
 
@@ -136,6 +133,7 @@ type importer struct {
 	layout  registry.Layout
 	now     credential.RegisterRun // how far it is
 	read    int64                  // the generation that is read
+	effects map[int64]bool         // the windows in which something is to be done; nil where that is not known
 	report  ImportReport
 }
 
@@ -266,7 +264,7 @@ func (i *importer) pending(ctx context.Context) error {
 		err = i.clear(ctx)
 	case credential.RegisterLoading:
 		if i.now.File == i.hash && i.now.Reading == i.reading() {
-			i.report.Resumed = i.now.People + i.now.Rejected
+			i.report.Resumed = i.now.People
 			return nil
 		}
 		err = i.discard(ctx)
@@ -282,26 +280,12 @@ func (i *importer) pending(ctx context.Context) error {
 // reading tells two ways of reading one file apart.
 func (i *importer) reading() string { return string(i.layout.Encoding) }
 
-// chunkLines is how many lines go through sealing together; with the bound on a
-// line it bounds the memory of an import.
-const chunkLines = 2000
-
-// chunk is some lines of the file, in order, and who of them are ready to be
-// stored.
-type chunk struct {
-	entries []registry.Entry
-	staged  []credential.StagedPerson
-	place   []int // of each staged person among the entries
-	sealed  chan error
-}
-
-// load stores the lines of the file from where the run stands. One goroutine
-// reads, one for each core seals, and this one stores, in the order of the file.
+// load stores the people of the file, from where the run stands.
 func (i *importer) load(ctx context.Context) error {
 	if i.now.Stage == "" {
 		first := credential.RegisterRun{
 			Stage: credential.RegisterLoading, Generation: i.read + 1, At: i.Now().UTC().Truncate(time.Millisecond),
-			File: i.hash, Source: filepath.Base(i.File), Reading: i.reading(), Line: 2, Offset: i.layout.End,
+			File: i.hash, Source: filepath.Base(i.File), Reading: i.reading(),
 		}
 		if len(first.Source) > 100 {
 			first.Source = first.Source[:100]
@@ -312,185 +296,26 @@ func (i *importer) load(ctx context.Context) error {
 			return err
 		}
 	}
-	rejects, err := openRejects(i.File+rejectsSuffix, i.now.Rejects)
+	rejects, err := openRejects(i.File + rejectsSuffix)
 	if err != nil {
 		return err
 	}
-	_, err = i.file.Seek(i.now.Offset, io.SeekStart)
-	if err == nil {
-		err = i.storeAll(ctx, rejects)
+	sorter, err := newSorter(i.File, i.size)
+	if err != nil {
+		return err
 	}
-	err = errors.Join(err, rejects.close())
-	if i.now.Rejected > 0 {
+	var doubled []int64
+	err = i.sort(ctx, sorter, rejects)
+	if err == nil {
+		doubled, err = i.storeSorted(ctx, sorter)
+	}
+	if err == nil {
+		err = rejects.addDoubled(doubled)
+	}
+	if i.report.Rejected > 0 {
 		i.report.Rejects = i.File + rejectsSuffix
 	}
-	i.report.People, i.report.Rejected = i.now.People, i.now.Rejected
-	i.report.AllMarked, i.report.AllAddress, i.report.AllDead = i.now.Seen, i.now.Reached, i.now.Dead
-	return err
-}
-
-func (i *importer) storeAll(ctx context.Context, rejects *rejects) error {
-	reading, stop := context.WithCancel(ctx)
-	workers := runtime.GOMAXPROCS(0)
-	toSeal, inOrder := make(chan *chunk), make(chan *chunk, workers+1)
-	var readErr error
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	defer stop()
-	from := i.now // moves on with what is stored
-	tasks.Go(func() {
-		defer close(inOrder)
-		defer close(toSeal)
-		readErr = i.readChunks(reading, from, toSeal, inOrder)
-	})
-	for range workers {
-		tasks.Go(func() {
-			for c := range toSeal {
-				c.sealed <- i.seal(from, c)
-			}
-		})
-	}
-	for c := range inOrder {
-		err := <-c.sealed
-		if err == nil {
-			err = i.storeChunk(ctx, c, rejects)
-		}
-		if err != nil {
-			stop()
-			for range inOrder { // let the reader end
-			}
-			return err
-		}
-	}
-	return readErr
-}
-
-func (i *importer) readChunks(ctx context.Context, from credential.RegisterRun, toSeal, inOrder chan<- *chunk) error {
-	hashed := io.LimitReader(i.file, i.size-from.Offset) // what the hash is of, and no more
-	lines := registry.NewReader(hashed, i.layout, from.Line, from.Offset, from.At)
-	for {
-		c := &chunk{sealed: make(chan error, 1)}
-		var err error
-		for len(c.entries) < chunkLines && err == nil {
-			var e registry.Entry
-			e, err = lines.Next()
-			if err == nil {
-				c.entries = append(c.entries, e)
-			}
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("%s: %w", i.File, reasonOf(err))
-		}
-		if len(c.entries) > 0 {
-			// inOrder is bounded: it holds the reader back.
-			for _, to := range []chan<- *chunk{inOrder, toSeal} {
-				select {
-				case to <- c:
-				case <-ctx.Done():
-					c.sealed <- ctx.Err() // nobody else will
-					return ctx.Err()
-				}
-			}
-		}
-		if err != nil {
-			return nil
-		}
-	}
-}
-
-func (i *importer) seal(run credential.RegisterRun, c *chunk) error {
-	for at, e := range c.entries {
-		if e.Rejected != "" {
-			continue
-		}
-		p := e.Person
-		if !e.Email.IsZero() {
-			p.Email = e.Email
-			p.EmailFrom = credential.Provenance{Origin: credential.OriginImported, At: run.At, Source: run.Source, Run: run.File[:16]}
-			if e.InPerson {
-				p.EmailFrom.Origin = credential.OriginImportedInPerson
-			}
-		}
-		staged, err := i.store.SealPerson(i.Keys.Subject(p.Number), p)
-		if err != nil {
-			return fmt.Errorf("line %d: %w", e.Line, err)
-		}
-		c.staged, c.place = append(c.staged, staged), append(c.place, at)
-	}
-	return nil
-}
-
-// errDoubled is why a line about somebody who stood in the file before is
-// rejected.
-const errDoubled = "numero: stands in the file already (of a RUC all establishments are one)"
-
-// storeChunk stores a chunk, in batches as short as the store makes them.
-func (i *importer) storeChunk(ctx context.Context, c *chunk, rejects *rejects) error {
-	done, stored := 0, 0 // entries, staged
-	for done < len(c.entries) {
-		next, err := i.store.StagePeople(ctx, i.now, c.staged[stored:], func(n int, doubled []int) (credential.RegisterRun, error) {
-			upTo := len(c.entries)
-			if stored+n < len(c.staged) {
-				upTo = c.place[stored+n]
-			}
-			again := map[int]bool{}
-			for _, d := range doubled {
-				again[c.place[stored+d]] = true
-			}
-			run := i.now
-			for at := done; at < upTo; at++ {
-				e := c.entries[at]
-				reason := e.Rejected
-				if again[at] {
-					reason = errDoubled
-				}
-				if reason != "" {
-					run.Rejected++
-					rejects.add(e.Line, reason)
-					continue
-				}
-				run.People++
-				run.Seen += one(e.InPerson)
-				run.Reached += one(!e.Email.IsZero())
-				run.Dead += one(!e.Person.Death.IsZero())
-			}
-			last := c.entries[upTo-1]
-			run.Line, run.Offset = last.Line+1, last.End
-			var err error
-			run.Rejects, err = rejects.flush()
-			done, stored = upTo, stored+n
-			return run, err
-		})
-		if err != nil {
-			return err
-		}
-		i.now = next
-		i.Progress(ImportProgress{Stage: "loading", Done: i.now.Offset, Total: i.size, Lines: i.now.People + i.now.Rejected})
-		if done < len(c.entries) {
-			pauseForOthers(ctx)
-		}
-	}
-	pauseForOthers(ctx)
-	return nil
-}
-
-// one counts what is true.
-func one(yes bool) int64 {
-	if yes {
-		return 1
-	}
-	return 0
-}
-
-// pauseForOthers lets other programs write between two batches: they look for
-// their turn every millisecond.
-func pauseForOthers(ctx context.Context) {
-	timer := time.NewTimer(2 * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	return errors.Join(err, rejects.close(), sorter.file.Close())
 }
 
 // compare counts what the loaded register changes.
@@ -500,9 +325,17 @@ func (i *importer) compare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	err = i.windows(ctx, "comparing", i.read, i.now.Generation, nil, func(gone int64, changed []credential.RegisterChange) error {
+	i.effects = map[int64]bool{}
+	err = i.windows(ctx, "comparing", i.now.People, nil, func(w int64, from, to []byte) error {
+		gone, changed, err := i.store.CompareGenerations(ctx, i.read, i.now.Generation, from, to)
+		if err != nil {
+			return err
+		}
 		r.Gone += gone
 		for _, c := range changed {
+			if hasEffects(c) {
+				i.effects[w] = true
+			}
 			if c.Death() {
 				r.Deaths++
 			}
@@ -523,17 +356,19 @@ func (i *importer) compare(ctx context.Context) (err error) {
 	return err
 }
 
+// hasEffects reports whether something is to be done about a change.
+func hasEffects(c credential.RegisterChange) bool { return c.Death() || c.Address() }
+
 const (
-	windowPeople = 1000 // people whom two generations are compared by at a time
-	mostWindows  = 4096
+	windowPeople = 1000 // people who are looked at, or deleted, at a time
+	mostWindows  = 1 << 14
 )
 
-// windows compares two generations part by part: subjects are evenly spread, so
+// windows goes through generations part by part: subjects are evenly spread, so
 // that equal ranges of their first bytes hold about as many people each. It begins
 // with the range of the subject after.
-func (i *importer) windows(ctx context.Context, stage string, old, new int64, after []byte,
-	f func(gone int64, changed []credential.RegisterChange) error) error {
-	n := min(max(i.now.People/windowPeople, 1), mostWindows)
+func (i *importer) windows(ctx context.Context, stage string, people int64, after []byte, f func(w int64, from, to []byte) error) error {
+	n := min(max(people/windowPeople, 1), mostWindows)
 	bound := func(w int64) []byte { return binary.BigEndian.AppendUint16(nil, uint16(w*(1<<16)/n)) }
 	for w := range n {
 		var to []byte
@@ -543,9 +378,9 @@ func (i *importer) windows(ctx context.Context, stage string, old, new int64, af
 		if to != nil && bytes.Compare(to, after) <= 0 {
 			continue
 		}
-		gone, changed, err := i.store.CompareGenerations(ctx, old, new, bound(w), to)
+		err := f(w, bound(w), to)
 		if err == nil {
-			err = f(gone, changed)
+			err = ctx.Err()
 		}
 		if err != nil {
 			return err
@@ -562,21 +397,23 @@ func (i *importer) apply(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading how far the register is: %w", err)
 	}
-	err = i.windows(ctx, "applying", i.now.Previous, i.now.Generation, after, func(_ int64, changed []credential.RegisterChange) error {
+	err = i.windows(ctx, "applying", i.now.People, after, func(w int64, from, to []byte) error {
+		if i.effects != nil && !i.effects[w] {
+			return nil
+		}
+		_, changed, err := i.store.CompareGenerations(ctx, i.now.Previous, i.now.Generation, from, to)
 		for _, c := range changed {
-			if bytes.Compare(c.Subject[:], after) <= 0 || !c.Death() && !c.Address() {
-				continue
-			}
-			next, err := i.service.ApplyRegisterChange(ctx, i.now, c)
 			if err != nil {
 				return err
 			}
-			i.now = next
+			if bytes.Compare(c.Subject[:], after) > 0 && hasEffects(c) {
+				i.now, err = i.service.ApplyRegisterChange(ctx, i.now, c)
+			}
 		}
-		return nil
+		return err
 	})
 	if err == nil {
-		err = i.move(ctx, credential.RegisterRun{Stage: credential.RegisterClearing, Generation: i.now.Previous, People: i.now.People})
+		err = i.move(ctx, credential.RegisterRun{Stage: credential.RegisterClearing, Generation: i.now.Previous})
 	}
 	if err == nil {
 		err = i.clear(ctx)
@@ -586,7 +423,7 @@ func (i *importer) apply(ctx context.Context) error {
 
 // discard clears away what was loaded.
 func (i *importer) discard(ctx context.Context) error {
-	err := i.move(ctx, credential.RegisterRun{Stage: credential.RegisterClearing, Generation: i.now.Generation, People: i.now.People})
+	err := i.move(ctx, credential.RegisterRun{Stage: credential.RegisterClearing, Generation: i.now.Generation})
 	if err != nil {
 		return err
 	}
@@ -595,83 +432,16 @@ func (i *importer) discard(ctx context.Context) error {
 
 // clear deletes a generation that nobody reads, in short batches.
 func (i *importer) clear(ctx context.Context) error {
-	for {
-		done, err := i.store.ClearGeneration(ctx, i.now.Generation)
-		if err != nil {
-			return err
-		}
-		if done {
-			return i.move(ctx, credential.RegisterRun{})
-		}
-		i.Progress(ImportProgress{Stage: "clearing"})
-		pauseForOthers(ctx)
-	}
-}
-
-// rejects is the file of rejected lines. It is made with the first of them.
-type rejects struct {
-	path string
-	file *os.File
-	size int64
-	text bytes.Buffer
-}
-
-// openRejects goes on in a file of rejected lines after size bytes: what stands
-// behind was written by somebody who died before the lines were done with. With
-// none it removes an older import's file.
-func openRejects(path string, size int64) (*rejects, error) {
-	r := &rejects{path: path, size: size}
-	if size == 0 {
-		err := os.Remove(path)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-		return r, nil
-	}
-	err := r.open()
+	people, err := i.store.CountPeople(ctx, i.now.Generation)
 	if err == nil {
-		err = r.file.Truncate(size)
+		err = i.windows(ctx, "clearing", people, nil, func(_ int64, from, to []byte) error {
+			return i.store.ClearGeneration(ctx, i.now.Generation, from, to)
+		})
 	}
-	if err != nil {
-		return nil, errors.Join(err, r.close())
+	if err == nil {
+		err = i.move(ctx, credential.RegisterRun{})
 	}
-	return r, nil
-}
-
-func (r *rejects) open() (err error) {
-	r.file, err = os.OpenFile(r.path, os.O_CREATE|os.O_WRONLY, 0o600)
 	return err
-}
-
-func (r *rejects) add(line int64, reason string) {
-	if r.size == 0 && r.text.Len() == 0 {
-		r.text.WriteString("linea,motivo\n")
-	}
-	r.text.WriteString(strconv.FormatInt(line, 10) + `,"` + strings.ReplaceAll(reason, `"`, `""`) + "\"\n")
-}
-
-// flush writes what was added and gives the file's length with it.
-func (r *rejects) flush() (int64, error) {
-	if r.text.Len() == 0 {
-		return r.size, nil
-	}
-	if r.file == nil {
-		err := r.open()
-		if err != nil {
-			return 0, err
-		}
-	}
-	n, err := r.file.WriteAt(r.text.Bytes(), r.size)
-	r.size += int64(n)
-	r.text.Reset()
-	return r.size, err
-}
-
-func (r *rejects) close() error {
-	if r.file == nil {
-		return nil
-	}
-	return r.file.Close()
 }
 
 // MaxExamplePeople bounds how many random people an example register may have.

@@ -208,7 +208,7 @@ func TestImportKilled(t *testing.T) {
 			steps := 0
 			_, err := w.bring(ctx, path, func(c *ImportConfig) {
 				c.Progress = func(p ImportProgress) {
-					if p.Stage == "checking" || p.Stage == "comparing" {
+					if p.Stage == "checking" || p.Stage == "reading" || p.Stage == "comparing" {
 						return
 					}
 					steps++

@@ -1,9 +1,14 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"aldaba/internal/credential"
 )
@@ -39,53 +44,53 @@ func runNow(t testing.TB, e *env) (run credential.RegisterRun, generation int64)
 	return run, generation
 }
 
-// staged seals a person for each of the subjects, all with the given names.
-func staged(t testing.TB, e *env, names string, subjects ...credential.Subject) (all []credential.StagedPerson) {
+// staged makes a person with the given names of each number, in order of subject.
+func staged(t testing.TB, e *env, run credential.RegisterRun, names string, numbers ...int) (all []credential.StagedPerson) {
 	t.Helper()
-	for _, s := range subjects {
-		p := fullPerson(t)
-		p.GivenNames = credential.NewText(names)
-		one, err := e.store.SealPerson(s, p)
-		if err != nil {
-			t.Fatal(err)
+	sealer, err := e.store.RegisterSealer(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range numbers {
+		p := credential.PlainPerson{
+			Document: credential.ForeignCode, Number: fmt.Sprintf("X%08d", n), GivenNames: names, Surnames: "Ñusta",
+			Birth: credential.Date{Year: 1981, Month: time.May, Day: 4}, Audiences: []credential.Audience{credential.Affiliate},
+			Email: fmt.Sprintf("p%d@example.com", n),
 		}
+		_, one := sealer.Seal(nil, &p)
 		all = append(all, one)
 	}
+	slices.SortFunc(all, func(a, b credential.StagedPerson) int { return bytes.Compare(a.Subject[:], b.Subject[:]) })
 	return all
 }
 
-// load stages all of the people, in as many batches as the engine makes of them,
-// and gives the places that were doubled.
-func load(t testing.TB, store Store, run credential.RegisterRun, people []credential.StagedPerson) (credential.RegisterRun, []int) {
+// load stages all of the people, in as many batches as the engine makes of them.
+func load(t testing.TB, store Store, run credential.RegisterRun, people []credential.StagedPerson) credential.RegisterRun {
 	t.Helper()
-	var all []int
 	for done := 0; done < len(people); {
-		next, err := store.StagePeople(t.Context(), run, people[done:], func(n int, doubled []int) (credential.RegisterRun, error) {
+		next, err := store.StagePeople(t.Context(), run, people[done:], func(n int) credential.RegisterRun {
 			if n < 1 || n > len(people)-done {
 				t.Fatalf("a batch of %d of %d", n, len(people)-done)
 			}
-			for _, d := range doubled {
-				all = append(all, done+d)
-			}
 			done += n
 			is := run
-			is.People += int64(n - len(doubled))
-			is.Line += int64(n)
-			return is, nil
+			is.People += int64(n)
+			is.After = hex.EncodeToString(people[done-1].Subject[:])
+			return is
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		run = next
 	}
-	return run, all
+	return run
 }
 
 // begin begins a run that loads the next generation.
 func begin(t testing.TB, e *env) credential.RegisterRun {
 	t.Helper()
 	was, generation := runNow(t, e)
-	run := credential.RegisterRun{Stage: credential.RegisterLoading, Generation: generation + 1, At: t0, File: "f", Line: 2}
+	run := credential.RegisterRun{Stage: credential.RegisterLoading, Generation: generation + 1, At: t0, File: "f"}
 	e.update(t, credential.Subject{}, func(tx credential.Tx) error { return credential.MoveRegisterRun(tx, was, run) })
 	return run
 }
@@ -93,11 +98,13 @@ func begin(t testing.TB, e *env) credential.RegisterRun {
 // generations: what is loaded is read by nobody until it is whole, then all at
 // once; the old one is deleted afterwards, the one that is read never.
 func generations(t *testing.T, e *env) {
-	subjects := make([]credential.Subject, 1200)
-	for i := range subjects {
-		subjects[i] = newSubject()
+	run := begin(t, e)
+	numbers := make([]int, 1200)
+	for i := range numbers {
+		numbers[i] = i
 	}
-	old, stays := newSubject(), subjects[3]
+	people := staged(t, e, run, "Nueva", numbers...)
+	old, stays, first := newSubject(), people[3].Subject, people[0].Subject
 	e.update(t, old, func(tx credential.Tx) error {
 		same := fullPerson(t)
 		same.Email, same.EmailFrom = mustEmail(t, "a@example.com"), credential.Provenance{Origin: credential.OriginImported, At: t0}
@@ -114,37 +121,31 @@ func generations(t *testing.T, e *env) {
 		}
 		return p.GivenNames.Reveal()
 	}
-	run := begin(t, e)
-	people := staged(t, e, "Nueva", subjects...)
-	people = append(people, people[7], staged(t, e, "Otra", subjects[8])[0]) // doubled, in a batch and later
-	run, doubled := load(t, e.store, run, people)
-	if len(doubled) != 2 || doubled[0] != 1200 || doubled[1] != 1201 {
-		t.Errorf("doubled at %v, want the last two", doubled)
-	}
-	run, doubled = load(t, e.store, run, people[:2])
-	if len(doubled) != 2 || run.People != 1200 || run.Line != 1206 {
-		t.Errorf("loaded again: doubled at %v, the run at %+v", doubled, run)
-	}
+	run = load(t, e.store, run, people)
 	if stored, generation := runNow(t, e); stored.People != run.People || generation != 1 {
 		t.Errorf("the run is stored as %+v, generation %d is read", stored, generation)
 	}
-	if names(old) == "" || names(stays) != "María Ñusta" || names(subjects[0]) != "" {
+	if names(old) == "" || names(stays) != "María Ñusta" || names(first) != "" {
 		t.Error("something of a register that is not whole is read")
 	}
 	if n, err := e.store.CountPeople(t.Context(), run.Generation); n != 1200 || err != nil {
 		t.Errorf("CountPeople = %d, %v", n, err)
 	}
 
-	// What advance refuses is not stored.
-	refused := errors.New("no")
-	_, err := e.store.StagePeople(t.Context(), run, staged(t, e, "x", newSubject()), func(int, []int) (credential.RegisterRun, error) { return run, refused })
-	if n, _ := e.store.CountPeople(t.Context(), run.Generation); n != 1200 || !errors.Is(err, refused) {
-		t.Errorf("a refused batch: %v, %d people", err, n)
+	// A batch in which something is wrong is not stored at all.
+	more := staged(t, e, run, "x", 5000, 5001)
+	for name, batch := range map[string][]credential.StagedPerson{
+		"somebody who is there": {more[0], people[7]}, "doubled": {more[0], more[0]}, "no record": {more[0], {Subject: more[1].Subject}},
+	} {
+		_, err := e.store.StagePeople(t.Context(), run, batch, func(int) credential.RegisterRun { return run })
+		if n, _ := e.store.CountPeople(t.Context(), run.Generation); n != 1200 || err == nil {
+			t.Errorf("%s: %v, %d people", name, err, n)
+		}
 	}
 	stopped, cancel := context.WithCancel(t.Context())
-	_, err = e.store.StagePeople(stopped, run, staged(t, e, "x", newSubject()), func(int, []int) (credential.RegisterRun, error) {
+	_, err := e.store.StagePeople(stopped, run, more, func(int) credential.RegisterRun {
 		cancel()
-		return run, nil
+		return run
 	})
 	if n, _ := e.store.CountPeople(t.Context(), run.Generation); n != 1200 || !errors.Is(err, context.Canceled) {
 		t.Errorf("a batch cut short: %v, %d people", err, n)
@@ -171,32 +172,42 @@ func generations(t *testing.T, e *env) {
 	if run.Previous != 1 || run.Stage != credential.RegisterApplying {
 		t.Errorf("after the switch: %+v", run)
 	}
-	if names(old) != "" || names(stays) != "Nueva" || names(subjects[0]) != "Nueva" || names(subjects[8]) != "Nueva" {
+	if names(old) != "" || names(stays) != "Nueva" || names(first) != "Nueva" {
 		t.Error("the new register is not read whole")
 	}
-	for done := false; !done; {
-		done, err = e.store.ClearGeneration(t.Context(), 1)
-		if err != nil {
-			t.Fatal(err)
+	for _, part := range [][2][]byte{{nil, stays[:]}, {stays[:], nil}} {
+		was := e.count(t, 1)
+		err = e.store.ClearGeneration(t.Context(), 1, part[0], part[1])
+		if err != nil || e.count(t, 1) == was && part[1] == nil {
+			t.Errorf("clearing to %x: %v, %d left of %d", part[1], err, e.count(t, 1), was)
 		}
 	}
-	if n := e.Exec(t, "DELETE FROM people WHERE generation = 1"); n != 0 {
+	if n := e.count(t, 1); n != 0 {
 		t.Errorf("%d people of the old register were left", n)
 	}
-	if _, err := e.store.ClearGeneration(t.Context(), run.Generation); err == nil || names(stays) == "" {
+	if err := e.store.ClearGeneration(t.Context(), run.Generation, nil, nil); err == nil || e.count(t, run.Generation) != 1200 {
 		t.Errorf("the register that is read was deleted: %v", err)
 	}
+}
+
+func (e *env) count(t testing.TB, generation int64) int64 {
+	t.Helper()
+	n, err := e.store.CountPeople(t.Context(), generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // twoImports: the second program takes over, the first one stops with nothing
 // stored.
 func twoImports(t *testing.T, e *env) {
 	first := begin(t, e)
-	second, _ := load(t, e.other, first, staged(t, e, "x", newSubject()))
-	_, err := e.store.StagePeople(t.Context(), first, staged(t, e, "x", newSubject()), func(n int, _ []int) (credential.RegisterRun, error) {
+	second := load(t, e.other, first, staged(t, e, first, "x", 1))
+	_, err := e.store.StagePeople(t.Context(), first, staged(t, e, first, "x", 2), func(int) credential.RegisterRun {
 		next := first
-		next.Line += int64(n)
-		return next, nil
+		next.After = "00"
+		return next
 	})
 	if n, _ := e.store.CountPeople(t.Context(), first.Generation); !errors.Is(err, credential.ErrRegisterBusy) || n != 1 {
 		t.Errorf("the first of two: %v, %d people", err, n)
@@ -208,5 +219,5 @@ func twoImports(t *testing.T, e *env) {
 	if _, generation := runNow(t, e); !errors.Is(err, credential.ErrRegisterBusy) || generation != 1 {
 		t.Errorf("the first of two switched: %v, generation %d", err, generation)
 	}
-	load(t, e.other, second, staged(t, e, "x", newSubject()))
+	load(t, e.other, second, staged(t, e, second, "x", 3))
 }
