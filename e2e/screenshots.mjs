@@ -1,6 +1,7 @@
 // Walks the journey and keeps a picture of every page, at 320 and 1280 px.
 //
 //   node screenshots.mjs FOLDER            all of them, to look at
+//   node screenshots.mjs FOLDER --policy guia        what that policy asks besides
 //   node screenshots.mjs FOLDER --readme   the README's few: a phone's width, without the
 //                                          footer, in 64 colours (needs ImageMagick)
 //
@@ -13,6 +14,7 @@ import { join, resolve } from 'node:path';
 
 import { Visit, openBrowser } from './support/browser.mjs';
 import { linkNamed, startDemo } from './support/demo.mjs';
+import { answerOwn, giveCode, proveDate, securityPage } from './support/policies.mjs';
 import {
   CLAVE, FIRST_PAGE, GENERATE, RECOVER,
   answerBank, begin, birthday, fillClave, fillFirstPage, fillProof, finish, openLink, prove,
@@ -24,7 +26,7 @@ const DESK = { width: 1280, height: 800 };
 // The pages shown in the README, and how.
 const README = new Set(['first-page', 'proof', 'waiting', 'mail', 'clave', 'done']);
 // The pages that are also kept in dark.
-const DARK = new Set(['first-page', 'proof', 'proof-refused', 'waiting', 'clave']);
+const DARK = new Set(['security', 'own-question', 'untold', 'first-page', 'proof', 'proof-refused', 'waiting', 'clave']);
 
 const folder = process.argv[2];
 if (!folder) {
@@ -32,11 +34,12 @@ if (!folder) {
   process.exit(2);
 }
 const readme = process.argv.includes('--readme');
+const policy = process.argv.find((_, i, all) => all[i - 1] === '--policy') ?? 'ficha-2026';
 await mkdir(resolve(folder), { recursive: true });
 
-const [browser, demo] = await Promise.all([openBrowser(), startDemo({ set: ['captcha_cost=1'] })]);
+const [browser, demo] = await Promise.all([openBrowser(), startDemo({ set: ['captcha_cost=1'], args: ['--policy', policy] })]);
 try {
-  await walk();
+  await { 'ficha-2026': walk, guia: walkGuia, reforzada: walkReforzada }[policy]();
 } finally {
   await browser.close();
   await demo.stop();
@@ -185,4 +188,72 @@ async function openLinkAgain(visit, person) {
   const next = await demo.activation(person.correo);
   await openLink(visit, next);
   await keep(visit, 'clave-fixed');
+}
+
+async function walkGuia() {
+  const visit = await Visit.open(browser, demo, { inspect: 'none' });
+  const person = demo.person('nueva');
+  const address = 'persona@correo.example';
+  await begin(visit, GENERATE, person);
+  await keep(visit, 'proof-date');
+  await visit.press('Continuar');
+  await keep(visit, 'proof-date-refused');
+  const { day, month } = birthday(person);
+  await visit.set('Día', day);
+  await visit.set('Mes', month);
+  await visit.set('Año', person.nacimiento.slice(0, 4));
+  await visit.press('Continuar');
+  await keep(visit, 'proof-date-review');
+  await visit.press('Aceptar');
+  await visit.press('Continuar');
+  await keep(visit, 'security-refused');
+  const own = await securityPage(visit, { image: 'Colibrí', phone: '099 123 4567', address });
+  await keep(visit, 'security');
+  await visit.press('Continuar');
+  await keep(visit, 'security-review');
+  await visit.press('Aceptar');
+  await openLink(visit, await demo.activation(address));
+  await fillClave(visit, CLAVE);
+  await visit.press('Generar');
+  await finish(visit);
+  await begin(visit, RECOVER, person);
+  await keep(visit, 'proof-date-recover');
+  await proveDate(visit, person);
+  await visit.set('Correo electrónico', address);
+  await visit.press('Continuar');
+  await visit.press('Aceptar');
+  await openLink(visit, await demo.activation(address));
+  await keep(visit, 'own-question');
+  await answerOwn(visit, { ...own, answer: 'no me acuerdo' });
+  await keep(visit, 'own-question-refused');
+  await visit.close();
+}
+
+async function walkReforzada() {
+  const visit = await Visit.open(browser, demo, { inspect: 'none' });
+  await begin(visit, GENERATE, demo.person('nueva'));
+  await keep(visit, 'proof-code');
+  await giveCode(visit, demo.person('nueva'), 'corto');
+  await keep(visit, 'proof-code-refused');
+  await visit.close();
+  const without = await Visit.open(browser, demo, { inspect: 'none' });
+  const person = demo.person('nueva-presencial');
+  const { day, month } = birthday(person);
+  await begin(without, GENERATE, person);
+  await without.set('Día', day);
+  await without.set('Mes', month);
+  await without.press('Continuar');
+  await keep(without, 'proof-no-code');
+  await without.close();
+  const late = await Visit.open(browser, demo, { inspect: 'none' });
+  await begin(late, RECOVER, demo.person('con-clave'));
+  await keep(late, 'proof-mail');
+  await giveCode(late, demo.person('con-clave'));
+  await keep(late, 'untold');
+  await demo.advance('16m');
+  await late.page.reload();
+  await keep(late, 'untold-over');
+  await late.goto('/demo/personas');
+  await keep(late, 'people-with-codes');
+  await late.close();
 }

@@ -41,14 +41,14 @@ func (s *Service) SetSecurity(ctx context.Context, by Actor, c Claim, form Secur
 		return err
 	}
 	image, imageFault := ParseSecurityImage(form.Image)
-	answer, answerFault := checkOwnAnswer(form, ownData(p.Typed.Number, person, Email{}))
+	answer, questionFault, answerFault := checkOwnAnswer(form, ownData(p.Typed.Number, person, Email{}))
 	phone, phoneFault := ParsePhone(form.Phone)
 	contactFault := s.store.View(ctx, func(tx Tx) error {
 		_, _, err := s.contactFor(tx, p.Subject, person, form.Email, now)
 		return err
 	})
 	var faults Errors
-	for _, fault := range []error{imageFault, answerFault, phoneFault, contactFault} {
+	for _, fault := range []error{imageFault, questionFault, answerFault, phoneFault, contactFault} {
 		err = faults.take(fault)
 		if err != nil {
 			return err
@@ -77,20 +77,21 @@ func (s *Service) SetSecurity(ctx context.Context, by Actor, c Claim, form Secur
 	})
 }
 
-// checkOwnAnswer holds question and answer against the rules of the bank.
-func checkOwnAnswer(form SecurityForm, about OwnData) (PersonalAnswer, error) {
-	answer := PersonalAnswer{Question: form.Question, Answer: NewText(form.Answer)}
-	if !slices.Contains(PersonalQuestions(), form.Question) {
-		return answer, invalid("question", "choose")
+// checkOwnAnswer holds question and answer, each for itself, against the rules of
+// the bank.
+func checkOwnAnswer(form SecurityForm, about OwnData) (answer PersonalAnswer, questionFault, answerFault error) {
+	answer = PersonalAnswer{Question: form.Question, Answer: NewText(form.Answer)}
+	if bank := PersonalQuestions(); !slices.Contains(bank, form.Question) {
+		questionFault, answer.Question = invalid("question", "choose"), bank[0]
 	}
 	if NormaliseAnswer(form.Answer) == "" && utf8.RuneCountInString(form.Answer) <= maxAnswerTyped {
-		return answer, invalid("answer", "empty")
+		return answer, questionFault, invalid("answer", "empty")
 	}
 	err := CheckAnswers([]PersonalAnswer{answer}, 1, about)
 	if refusal, ok := errors.AsType[*Error](err); ok {
-		return answer, invalid("answer", refusal.Rule)
+		err = invalid("answer", refusal.Rule)
 	}
-	return answer, err
+	return answer, questionFault, err
 }
 
 // OwnQuestion is what the page of own questions behind the mailed link shows.

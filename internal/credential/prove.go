@@ -46,9 +46,7 @@ func (s *Service) takeProof(p *Procedure, form ProofForm, now time.Time) Errors 
 	p.Typed.Day, p.Typed.Month, p.Typed.Year = form.Day, form.Month, 0
 	if s.policy.BirthYear {
 		p.Typed.Year = form.Year
-		if len(faults) == 0 {
-			faults = checkBirthYear(form.Day, form.Month, form.Year, now)
-		}
+		faults = append(faults, checkBirthYear(form, len(faults) == 0, now)...)
 	}
 	if s.policy.AsksRecord(p.Kind) {
 		var unanswered Errors
@@ -91,14 +89,14 @@ func takeAnswers(asked []PersonalQuestionID, typed map[PersonalQuestionID]string
 // oldestBirthYear bounds the year that a birth date is typed with.
 const oldestBirthYear = 1890
 
-// checkBirthYear holds a whole birth date, whose day and month stand, against
-// the calendar.
-func checkBirthYear(d, m, y int, now time.Time) Errors {
-	date := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
+// checkBirthYear holds the year against the calendar, and with it the whole date
+// where day and month stand.
+func checkBirthYear(form ProofForm, dayStands bool, now time.Time) Errors {
+	date := time.Date(form.Year, time.Month(form.Month), form.Day, 0, 0, 0, 0, time.UTC)
 	switch {
-	case y < oldestBirthYear || date.After(now):
+	case form.Year < oldestBirthYear, form.Year > now.Year(), dayStands && date.After(now):
 		return Errors{invalid("year", "range")}
-	case date.Day() != d:
+	case dayStands && date.Day() != form.Day:
 		return Errors{invalid("day", "not_in_month")}
 	}
 	return nil

@@ -158,10 +158,10 @@ func views(s *Server) []shown {
 		}},
 		{"prove", "mail", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayMail, Months: sampleMonths(s), Failed: true}},
 		{"prove_review", "zero", proveReviewView{base: zero, Kind: credential.Generate, Way: wayQuestions}},
-		{"prove_review", "whole date", proveReviewView{base: calm("prove_review.title"), Kind: credential.Generate, Way: wayDate, Day: 7, Month: "marzo", Year: 1968}},
-		{"prove_review", "no code", proveReviewView{base: calm("prove_review.title"), Kind: credential.Generate, Way: wayMail, Day: 7, Month: "marzo", NoCode: true}},
+		{"prove_review", "whole date", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Generate, Way: wayDate, Day: 7, Month: "marzo", Year: 1968}},
+		{"prove_review", "no code", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Generate, Way: wayMail, Day: 7, Month: "marzo", NoCode: true}},
 		{"prove_review", "full", proveReviewView{
-			base: calm("prove_review.title"), Kind: credential.Recover, Way: wayQuestions, Day: 7, Month: "marzo",
+			base: calm("prove_review.title.questions"), Kind: credential.Recover, Way: wayQuestions, Day: 7, Month: "marzo",
 			Answers: []answerView{{"¿Cómo se llamaba su primera escuela?", "San José"}, {"¿Cómo se llamaba su primera mascota?", "Canela"}},
 		}},
 		{"questions", "zero", questionsView{base: zero}},

@@ -227,7 +227,7 @@ func (s *Server) showProveReview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view := proveReviewView{
-		base: s.within(r, v, s.Words.Text("prove_review.title")),
+		base: s.within(r, v, s.Words.Text("prove_review.title."+wayOf(s.Service.Policy()))),
 		Kind: v.Kind, Way: wayOf(s.Service.Policy()), Day: v.Day, Month: s.Words.Month(v.Month), Year: v.Year,
 	}
 	if s.Service.Policy().AsksCode(v.Kind) {
