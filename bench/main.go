@@ -31,6 +31,7 @@ var measurements = []measurement{
 	{"crowd", crowdFigures},
 	{"telltale", telltaleFigures},
 	{"serve", serveFigures},
+	{"import", importFigures},
 }
 
 // options are the flags.
