@@ -14,6 +14,13 @@
 //	                                                                                ▼
 //	done ◄─SetClave─ clave ◄─ContinueLink, EnterCode─ sent ◄─AcceptContact─ contact_review
 //
+// Which of these steps run, and what each asks, is the [Policy]. Under guia the
+// step questions takes picture, own question and contact at once
+// ([Service.SetSecurity]), and a recover asks the own question between sent and
+// clave ([Service.AnswerOwn]). Under reforzada a recover, and a generate without
+// an activation code, go from prove_review straight to sent, and no page tells
+// the verdict (untold.go).
+//
 // Nothing before the verdict ([Service.JudgeProof]) depends on the record:
 // every page, limit and cost up to there is a function of what was typed and of
 // a keyed hash of the number. Numbers that nobody has are ghosts: they have

@@ -131,11 +131,14 @@ func (s *Service) chargeBirthday(tx Tx, p *Procedure, d, m int, now time.Time) e
 	if len(faults) > 0 {
 		return faults
 	}
-	tries := &p.CodeTries
-	if p.Typed.Untold {
-		tries = &p.Typed.LinkTries
+	if !p.Typed.Untold {
+		return s.chargeCode(tx, p, now)
 	}
-	return s.chargeCode(tx, p, tries, now)
+	if p.Typed.LinkTries >= s.policy.CodeTries {
+		return &Error{Kind: TooMany, Field: "code", Rule: "code_tries", RetryAfter: p.ExpiresAt.Sub(now)}
+	}
+	p.Typed.LinkTries++
+	return tx.SaveProcedure(*p)
 }
 
 // birthdayHolds compares day and month with those that the procedure was proven

@@ -141,6 +141,31 @@ func (s *Service) sendUntoldAgain(tx Tx, p Procedure, by Actor, person Person, n
 	return saved(tx, p, by, ActMailAsked, now, map[string]string{"again": "yes"})
 }
 
+// chargeUntoldCode takes one try at the code of an untold procedure, and reports
+// whether the right one would count: there is a mail, and it is alive. Tries of
+// a procedure are told; those of the number in all are not, and only a mail that
+// was sent takes one. None is of the number's day: a day spent by somebody with
+// a number alone would be the owner's.
+func (s *Service) chargeUntoldCode(tx Tx, p *Procedure, now time.Time) (alive bool, err error) {
+	if p.CodeTries >= s.policy.CodeTries {
+		return false, &Error{Kind: TooMany, Field: "code", Rule: "code_tries", RetryAfter: p.ExpiresAt.Sub(now)}
+	}
+	p.CodeTries++
+	codes, err := tx.Attempts(p.Subject, BudgetCode)
+	if err != nil {
+		return false, err
+	}
+	alive = p.mailed() && codes.Total < codesInAll && s.mailAlive(*p, now) == nil
+	if alive {
+		codes.take(now, day)
+	}
+	err = tx.SaveAttempts(codes)
+	if err != nil {
+		return false, err
+	}
+	return alive, tx.SaveProcedure(*p)
+}
+
 // begunElsewhere is the procedure that the link of an untold one begins in
 // another browser: the untold one stays as it is where it waits, and tells
 // nothing there.

@@ -70,33 +70,33 @@ func (s *Service) EnterCode(ctx context.Context, by Actor, c Claim, typed string
 		return Claim{}, invalid("code", "shape")
 	}
 	var p Procedure
+	alive := true
 	err = s.store.Update(ctx, c.ID.Shard(), func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepSent)
 		if err != nil {
 			return err
 		}
 		kind = p.Kind
-		if !p.Typed.Untold {
-			err = s.mailAlive(p, now)
+		if p.Typed.Untold {
+			alive, err = s.chargeUntoldCode(tx, &p, now)
+			return err
 		}
+		err = s.mailAlive(p, now)
 		if err == nil {
-			err = s.chargeCode(tx, &p, &p.CodeTries, now)
+			err = s.chargeCode(tx, &p, now)
 		}
 		return err
 	})
 	if err != nil {
 		return Claim{}, err
 	}
-	holds := s.keys.codeHolds(digits, c.ID, p.Generation)
-	if p.Typed.Untold {
-		holds = holds && p.mailed() && s.mailAlive(p, now) == nil
-	}
 	var refusal error
-	if !holds {
+	switch holds := s.keys.codeHolds(digits, c.ID, p.Generation) && alive; {
+	case holds:
+	case p.Typed.Untold:
+		refusal = &Error{Kind: Denied, Field: "code", Rule: "code_untold"}
+	default:
 		refusal = &Error{Kind: Denied, Field: "code", Rule: "code"}
-		if p.Typed.Untold {
-			refusal = &Error{Kind: Denied, Field: "code", Rule: "code_untold"}
-		}
 	}
 	return s.afterCode(ctx, by, p, true, refusal, ActCodeHeld, now)
 }
@@ -110,18 +110,13 @@ func (s *Service) mailAlive(p Procedure, now time.Time) error {
 	return nil
 }
 
-// chargeCode takes one try at a secret of the mail: of tries, which are the
-// procedure's over all its mails, and of the number's day. An untold procedure
-// takes none of the day: its guesses are bounded by the mails asked without
-// proof, and a day spent by somebody with a number alone would be the owner's.
-func (s *Service) chargeCode(tx Tx, p *Procedure, tries *int, now time.Time) error {
-	if *tries >= s.policy.CodeTries {
+// chargeCode takes one try at a secret of the mail: of the procedure's,
+// over all its mails, and of the number's day.
+func (s *Service) chargeCode(tx Tx, p *Procedure, now time.Time) error {
+	if p.CodeTries >= s.policy.CodeTries {
 		return &Error{Kind: TooMany, Field: "code", Rule: "code_tries", RetryAfter: p.ExpiresAt.Sub(now)}
 	}
-	*tries++
-	if p.Typed.Untold {
-		return tx.SaveProcedure(*p)
-	}
+	p.CodeTries++
 	today, err := tx.Attempts(p.Subject, BudgetCode)
 	if err != nil {
 		return err
