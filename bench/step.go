@@ -164,11 +164,7 @@ func stepFigure(ctx context.Context, env *Env, engine string, s step, recorded r
 		if err != nil {
 			return Figure{}, err
 		}
-		run, err := ownCPUOf(stepBlock, func(k int) error { return replay.run(ctx, recorded.steps[at+k]) })
-		if err != nil {
-			return Figure{}, err
-		}
-		render, err := s.render(tmpl, block, served)
+		run, render, err := s.alone(ctx, replay, tmpl, recorded.steps[at:at+stepBlock], block, served)
 		if err != nil {
 			return Figure{}, err
 		}
@@ -206,25 +202,24 @@ func (s step) bare(ctx context.Context, c *citizen, like walker, size int) error
 	return err
 }
 
-// render is the processor time of the page's template; the view is made before,
-// for it is the program's to make.
-func (s step) render(tmpl *template.Template, block []walker, served int) (float64, error) {
-	views := make([]view, len(block))
-	for i, w := range block {
-		views[i] = s.view(w.fake)
-	}
-	return ownCPUOf(len(block), func(k int) error { return rendered(tmpl, views[k], served) })
-}
-
-// ownCPUOf is the processor time of this process for one of n doings, in
-// milliseconds.
-func ownCPUOf(n int, do func(k int) error) (float64, error) {
-	before := ownCPU()
-	for k := range n {
-		err := do(k)
-		if err != nil {
-			return 0, err
+// alone is the processor time of one step's statements and of its template, in
+// milliseconds. They run in turns, for neither finds the processor's caches warm
+// in the program either.
+func (s step) alone(ctx context.Context, replay *replayer, tmpl *template.Template, recorded [][]statement, block []walker, served int) (statements, render float64, err error) {
+	for k, w := range block {
+		shown := s.view(w.fake) // is the program's to make
+		began := ownCPU()
+		err = replay.run(ctx, recorded[k])
+		ran := ownCPU()
+		if err == nil {
+			err = rendered(tmpl, shown, served)
 		}
+		if err != nil {
+			return 0, 0, err
+		}
+		statements += milliseconds(ran - began)
+		render += milliseconds(ownCPU() - ran)
 	}
-	return milliseconds(ownCPU()-before) / float64(n), nil
+	n := float64(len(block))
+	return statements / n, render / n, nil
 }
