@@ -210,6 +210,8 @@ func (i *importer) run(ctx context.Context) error {
 	}
 	large := i.report.Large()
 	switch {
+	case i.report.People != i.now.People: // of one hash, and read twice
+		return errors.Join(errors.New("the file changed while it was read; nothing was changed"), i.discard(ctx))
 	case i.report.People == 0:
 		return errors.Join(errors.New("no line of the file could be taken; nothing was changed"), i.discard(ctx))
 	case i.DryRun:

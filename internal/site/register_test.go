@@ -3,6 +3,7 @@ package site
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -338,6 +339,126 @@ func TestImportOfAnotherFile(t *testing.T) {
 	}
 	if n, err := w.site.Store.CountPeople(t.Context(), 2); n != 113 || err != nil {
 		t.Errorf("%d people are read, %v", n, err)
+	}
+}
+
+// TestImportOfAChangedFile: what is stored must be what the file says now.
+func TestImportOfAChangedFile(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	path := csvOf(t, "prueba", 100, nil)
+	w.mustBring(csvOf(t, "prueba", 1000, nil))
+	_, err := w.bring(t.Context(), path, func(c *ImportConfig) { c.Yes = false })
+	if _, large := errors.AsType[ErrLargeChange](err); !large {
+		t.Fatal(err)
+	}
+	run, generation := w.run1()
+	more := run
+	more.People++ // as if somebody had been in the file who is not
+	err = w.site.Store.Update(t.Context(), 0, func(tx credential.Tx) error { return credential.MoveRegisterRun(tx, run, more) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.bring(t.Context(), path, nil)
+	if err == nil || !strings.Contains(err.Error(), "changed while it was read") {
+		t.Errorf("taken: %v", err)
+	}
+	if now, read := w.run1(); now != (credential.RegisterRun{}) || read != generation {
+		t.Errorf("left %+v, generation %d", now, read)
+	}
+	if r := w.mustBring(path); r.People != 113 {
+		t.Errorf("the next try: %+v", r)
+	}
+}
+
+// TestSorter: people come back in order of subject, each once, however many parts
+// and pieces they were in, with the first of their lines.
+func TestSorter(t *testing.T) {
+	store := newWorld(t, dsnOf(t, "sqlite"), idle()).site.Store
+	sealer, err := store.RegisterSealer(credential.RegisterRun{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{0, 10 << 20, 1 << 40} {
+		s, err := newSorter(filepath.Join(t.TempDir(), "registro.csv"), size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const people, lines = 3000, 4000 // a thousand stand there twice
+		first := map[credential.Subject][]byte{}
+		for line := range lines {
+			p := credential.PlainPerson{Document: credential.ForeignCode, Number: fmt.Sprintf("X%08d", line%people), InPerson: true, Email: "a@b.ec"}
+			sealed, one := sealer.Seal(make([]byte, sortRecord), &p)
+			if _, there := first[one.Subject]; !there {
+				first[one.Subject] = one.Record
+			}
+			copy(sealed[sortSubject:], one.Subject[:])
+			binary.BigEndian.PutUint64(sealed[sortLine:], uint64(line))
+			sealed[sortFlags] = isSeen | isReached
+			binary.BigEndian.PutUint32(sealed[sortLength:], uint32(len(one.Record)))
+			if err := s.add(sealed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var all []credential.StagedPerson
+		var doubled []int64
+		seen := int64(0)
+		for i := range s.parts {
+			p := s.read(&s.parts[i])
+			if p.err != nil || p.seen != p.reached || p.dead != 0 {
+				t.Fatalf("part %d: %v, %d seen, %d reached, %d dead", i, p.err, p.seen, p.reached, p.dead)
+			}
+			all, doubled, seen = append(all, p.people...), append(doubled, p.doubled...), seen+p.seen
+		}
+		inOrder := slices.IsSortedFunc(all, func(a, b credential.StagedPerson) int { return bytes.Compare(a.Subject[:], b.Subject[:]) })
+		if !inOrder || len(all) != people || seen != people || len(doubled) != lines-people || slices.Min(doubled) != people {
+			t.Errorf("%d parts: %d people, %d seen, in order %v, %d doubled", len(s.parts), len(all), seen, inOrder, len(doubled))
+		}
+		for _, p := range all {
+			if !bytes.Equal(p.Record, first[p.Subject]) {
+				t.Fatalf("%d parts: another line of somebody who stands there twice", len(s.parts))
+			}
+		}
+		if err := s.file.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDoubledLines stand in their places among the other rejected ones, and alone.
+func TestDoubledLines(t *testing.T) {
+	for _, c := range []struct{ others, doubled, want []int64 }{
+		{[]int64{3, 5, 9}, []int64{11, 4, 2, 6}, []int64{2, 3, 4, 5, 6, 9, 11}},
+		{nil, []int64{7, 6}, []int64{6, 7}},
+		{[]int64{7}, nil, []int64{7}},
+		{nil, nil, nil},
+	} {
+		path := filepath.Join(t.TempDir(), "registro.csv"+rejectsSuffix)
+		r, err := openRejects(path)
+		for _, line := range c.others {
+			err = errors.Join(err, r.add(appendReject(nil, line, `a "reason", with a comma`)))
+		}
+		err = errors.Join(err, r.addDoubled(c.doubled), r.close())
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if (err != nil) != (c.want == nil) {
+			t.Fatal(err)
+		}
+		want := ""
+		for _, line := range c.want {
+			if want == "" {
+				want = rejectsHeader
+			}
+			reason := errDoubled
+			if slices.Contains(c.others, line) {
+				reason = `a ""reason"", with a comma`
+			}
+			want += fmt.Sprintf("%d,\"%s\"\n", line, reason)
+		}
+		if string(text) != want {
+			t.Errorf("%v and %v:\n%swant\n%s", c.others, c.doubled, text, want)
+		}
 	}
 }
 
