@@ -3,6 +3,9 @@ package main
 import (
 	"math"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 func TestAUC(t *testing.T) {
@@ -54,5 +57,44 @@ func TestVerdict(t *testing.T) {
 		if got := test.f.judged().Met; got != test.want {
 			t.Errorf("%s: met %v, want %v", test.name, got, test.want)
 		}
+	}
+}
+
+func TestTheLogIsRead(t *testing.T) {
+	const query = "UPDATE thing\n\t\tSET name = $2, state = $3, at = $4 WHERE id = $1"
+	types := &parameterTypes{known: map[string][]uint32{
+		query: {pgtype.ByteaOID, pgtype.TextOID, pgtype.TextOID, pgtype.Int8OID}, "SELECT 1": nil,
+	}}
+	for _, test := range []struct {
+		name, log string
+		want      []statement
+		fails     bool
+	}{
+		{"nothing", "", nil, false},
+		{"a statement of two lines and its values",
+			"2026-11-22 10:00:00.123 UTC [17] LOG:  execute stmtcache_1: UPDATE thing\n\t\t\tSET name = $2, state = $3, at = $4 WHERE id = $1\n" +
+				"2026-11-22 10:00:00.123 UTC [17] DETAIL:  parameters: $1 = '\\x00ff', $2 = 'O''Hara, $9', $3 = NULL, $4 = '-5'\n",
+			[]statement{{query, []any{[]byte{0, 255}, "O'Hara, $9", nil, int64(-5)}}}, false},
+		{"those that begin and end are left out",
+			"2026-11-22 10:00:00.123 UTC [17] LOG:  statement: begin\n2026-11-22 10:00:00.123 UTC [17] LOG:  execute a: SELECT 1\n" +
+				"2026-11-22 10:00:00.123 UTC [17] LOG:  statement: commit\n",
+			[]statement{{query: "SELECT 1"}}, false},
+		{"too few values",
+			"2026-11-22 10:00:00.123 UTC [17] LOG:  execute a: UPDATE thing\n\t\t\tSET name = $2, state = $3, at = $4 WHERE id = $1\n" +
+				"2026-11-22 10:00:00.123 UTC [17] DETAIL:  parameters: $1 = '1'\n",
+			nil, true},
+	} {
+		got, err := types.parse(t.Context(), test.log)
+		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(statement{})); diff != "" || (err != nil) != test.fails {
+			t.Errorf("%s: error %v, (-want +got)\n%s", test.name, err, diff)
+		}
+	}
+}
+
+func TestStepsUnlikeMostAreLeftOut(t *testing.T) {
+	one, other := []statement{{query: "SELECT 1"}}, []statement{{query: "SELECT 1"}, {query: "SELECT 2"}}
+	got := likeMost([][]statement{other, one, one})
+	if diff := cmp.Diff([][]statement{one, one}, got, cmp.AllowUnexported(statement{})); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -146,7 +146,11 @@ func (t *parameterTypes) parse(ctx context.Context, text string) ([]statement, e
 			if err != nil {
 				return nil, err
 			}
-			for i, value := range parameter.FindAllStringSubmatch(parts[3], -1) {
+			values := parameter.FindAllStringSubmatch(parts[3], -1)
+			if len(values) != len(oids) {
+				return nil, fmt.Errorf("%s: %d values in the log, want %d", last.query, len(values), len(oids))
+			}
+			for i, value := range values {
 				arg, err := valueOf(oids[i], value)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", last.query, err)
