@@ -77,7 +77,7 @@ func importFigure(ctx context.Context, env *Env, engine, file string) (Figure, e
 			return Figure{}, err
 		}
 		began := time.Now()
-		_, err = env.Aldaba(ctx, "registry", "import", file, "--config", i.Config, "--yes")
+		err = env.Aldaba(ctx, "registry", "import", file, "--config", i.Config, "--yes")
 		if err != nil {
 			return Figure{}, err
 		}
@@ -269,7 +269,7 @@ func whileImporting(ctx context.Context, env *Env, engine, file string) (_ Figur
 	// The second one compares, and deletes the first.
 	meanwhile, err := stepsMeanwhile(ctx, walkers, func() error {
 		for range 2 {
-			_, err := env.Aldaba(ctx, args...)
+			err := env.Aldaba(ctx, args...)
 			if err != nil {
 				return err
 			}

@@ -39,7 +39,7 @@ func (e *Env) Install(ctx context.Context, engine, smtp string) (Installed, erro
 	)
 	for _, args := range [][]string{{"keys", "new", filepath.Join(folder, "keys.json")}, {"migrate", "--config", i.Config}} {
 		if err == nil {
-			_, err = e.Aldaba(ctx, args...)
+			err = e.Aldaba(ctx, args...)
 		}
 	}
 	return i, err
@@ -69,16 +69,16 @@ offices = "en los Centros de Atención Universal"
 level = "warn"
 `
 
-// Aldaba runs a command of the program to its end and gives what it printed.
-func (e *Env) Aldaba(ctx context.Context, args ...string) ([]byte, error) {
+// Aldaba runs a command of the program to its end.
+func (e *Env) Aldaba(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, e.Binary, args...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	out, err := cmd.Output()
+	err := cmd.Run()
 	if err != nil {
-		return out, fmt.Errorf("aldaba %s: %w: %s", strings.Join(args, " "), err, said.String())
+		return fmt.Errorf("aldaba %s: %w: %s", strings.Join(args, " "), err, said.String())
 	}
-	return out, nil
+	return nil
 }
 
 // idleAfter is when the memory of a program that nobody has asked anything is
