@@ -365,7 +365,10 @@ func (p *pool) close() error {
 	})
 	err = errors.Join(err, p.db.Close())
 	if p.inUse != nil {
-		err = errors.Join(err, p.inUse.Close())
+		unlocked := p.inUse.Close()
+		if !errors.Is(unlocked, os.ErrClosed) { // closing twice is no fault, as for a database
+			err = errors.Join(err, unlocked)
+		}
 	}
 	return err
 }
