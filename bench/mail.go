@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -170,15 +171,19 @@ func mailDrain(ctx context.Context, env *Env, engine string) (_ Figure, err erro
 	if err != nil {
 		return Figure{}, err
 	}
-	err = box.Open()
+	raw, err := OpenSink() // another one: mails come to the first as soon as it is back
 	if err != nil {
 		return Figure{}, err
 	}
-	before, err := bareMails(box.Addr(), n)
+	defer func() { err = errors.Join(err, raw.Close()) }()
+	before, err := bareMails(raw.Addr(), n)
+	if err == nil {
+		err = box.Open()
+	}
 	if err != nil {
 		return Figure{}, err
 	}
-	sent := len(box.Times())
+	began := time.Now() // what was tried again before it became due with all others does not count
 	moved, err := newCitizen(client, p.URL).send(ctx, "POST", "/demo/reloj", url.Values{"avanza": {"10m"}}.Encode())
 	if err == nil {
 		err = moved.want("/demo/reloj", 204)
@@ -187,23 +192,26 @@ func mailDrain(ctx context.Context, env *Env, engine string) (_ Figure, err erro
 		return Figure{}, err
 	}
 	patience := time.After(2 * mailPatience)
-	for len(box.Times()) < sent+n {
+	for len(box.Times()) < n {
 		select {
 		case <-patience:
-			return Figure{}, fmt.Errorf("%d of %d mails came", len(box.Times())-sent, n)
+			return Figure{}, fmt.Errorf("%d of %d mails came", len(box.Times()), n)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	times := box.Times()[sent:]
-	took := times[n-1].Sub(times[0])
-	after, err := bareMails(box.Addr(), n)
+	times := slices.DeleteFunc(box.Times(), began.After)
+	if len(times) <= n/2 {
+		return Figure{}, fmt.Errorf("%d of %d mails had left before all were due", n-len(times), n)
+	}
+	took := times[len(times)-1].Sub(times[0])
+	after, err := bareMails(raw.Addr(), n)
 	if err != nil {
 		return Figure{}, err
 	}
 	commits, err := bareCommits(ctx, env, engine)
 	return Figure{
-		Name: "mail/outbox", Engine: engine, What: "mails/s of the outbox", Value: float64(n-1) / took.Seconds(), Unit: "mails/s",
-		Target: atLeast(500), Samples: n,
+		Name: "mail/outbox", Engine: engine, What: "mails/s of the outbox", Value: float64(len(times)-1) / took.Seconds(), Unit: "mails/s",
+		Target: atLeast(500), Samples: len(times),
 		Raw: []Measure{{"bare SMTP on 4 connections", (before + after) / 2, "mails/s"}, {"bare durable commits, one at a time", commits, "/s"}},
 		How: "mails queued while the relay was away, from the first to the last that it takes after it came back and all were due; each is claimed, rendered, sent and recorded as sent",
 	}, err
