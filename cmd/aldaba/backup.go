@@ -75,7 +75,8 @@ func tellRestore(w io.Writer, r site.RestoreReport, in, heads string) error {
 	default:
 		fmt.Fprintf(&text, "kept: what was there, as a backup: %s\n", r.Kept)
 	}
-	fmt.Fprintf(&text, "ended: %d procedures with their links and codes, %d mails that waited, %d activation codes, %d known devices\n", r.Procedures, r.Mails, r.Codes, r.Devices)
+	fmt.Fprintf(&text, "ended: %d procedures with their links and codes, %d mails that waited, %d activation codes, %d known devices, %d sessions\n",
+		r.Procedures, r.Mails, r.Codes, r.Devices, r.Sessions)
 	spent := "taken over from what was there"
 	if !r.Spent {
 		spent = "as they were then, too"

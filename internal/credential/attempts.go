@@ -22,8 +22,10 @@ const (
 	BudgetMail Budget = "mail"
 	// BudgetUnproven counts mails asked without: with a birth date alone.
 	BudgetUnproven Budget = "unproven"
-	// BudgetClave counts wrong claves (log in, change).
-	BudgetClave Budget = "clave"
+	// BudgetClave counts wrong claves (log in, change) from browsers that the
+	// person is not known by; BudgetClaveKnown those from the others.
+	BudgetClave      Budget = "clave"
+	BudgetClaveKnown Budget = "clave_known"
 )
 
 // Attempts is one counter: when its latest charges were taken, and how many

@@ -40,6 +40,11 @@ const (
 
 	ActActivationCodeIssued Act = "activation_code_issued" // by staff, with a reason
 
+	ActLoggedIn     Act = "logged_in"
+	ActLogInFailed  Act = "log_in_failed"
+	ActLoggedOut    Act = "logged_out"
+	ActClaveChanged Act = "clave_changed"
+
 	ActRegisterAddress Act = "register_address" // an import changed an address
 	ActRegisterDeath   Act = "register_death"   // an import says that the person died
 )

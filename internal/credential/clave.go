@@ -164,6 +164,10 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if err != nil {
 		return DeviceID{}, err
 	}
+	err = tx.EndSessions(p.Subject, ID{})
+	if err != nil {
+		return DeviceID{}, err
+	}
 	err = s.settleAttempts(tx, p, confirmedBefore)
 	if err != nil {
 		return DeviceID{}, err

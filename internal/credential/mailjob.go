@@ -10,6 +10,7 @@ const (
 	MailActivation     MailKind = "activation"      // «ACTIVACIÓN CLAVE»: link and code
 	MailClaveSet       MailKind = "clave_set"       // a first clave was generated
 	MailClaveRecovered MailKind = "clave_recovered" // a clave was recovered
+	MailClaveChanged   MailKind = "clave_changed"   // somebody who knew it changed the clave
 	MailAddressChange  MailKind = "address_change"  // somebody asks for mail to another address
 	MailRegisterChange MailKind = "register_change" // an import brought another address
 	MailActivationCode MailKind = "activation_code" // staff handed over a code

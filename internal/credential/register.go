@@ -334,6 +334,9 @@ func (s *Service) ApplyRegisterChange(ctx context.Context, run RegisterRun, c Re
 func (s *Service) registeredDeath(tx Tx, c RegisterChange, now time.Time) error {
 	err := tx.EndProven(c.Subject, ID{}, TimedOut, false, now)
 	if err == nil {
+		err = tx.EndSessions(c.Subject, ID{})
+	}
+	if err == nil {
 		err = tx.ForgetDevices(c.Subject)
 	}
 	if err == nil {

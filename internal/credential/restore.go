@@ -15,5 +15,6 @@ type Rewound struct {
 	Mails      int64 // that waited, dropped
 	Codes      int64 // activation codes that nobody had used, ended
 	Devices    int64 // known ones, forgotten
+	Sessions   int64 // ended
 	Spent      bool  // whether attempts, disputes and used secrets are those of the later state
 }

@@ -111,6 +111,17 @@ type Tx interface {
 	DevicePeople(device [32]byte, now time.Time) (int, error)
 	KnowsDevice(s Subject, device [32]byte, now time.Time) (bool, error)
 
+	// OpenSession inserts; Session reads by id; Sessions lists those of a person
+	// that were used after an instant and have not reached their absolute end,
+	// latest first; SeeSession notes a use; EndSession ends one of a person and
+	// reports whether it was there; EndSessions ends all of a person but one.
+	OpenSession(x Session) error
+	Session(id ID) (Session, error)
+	Sessions(s Subject, usedAfter, now time.Time) ([]Session, error)
+	SeeSession(id ID, at time.Time) error
+	EndSession(s Subject, id ID) (bool, error)
+	EndSessions(s Subject, except ID) error
+
 	// PutNotice stores what a «No fui yo» link refers to; Notice reads it;
 	// UseNotice marks it used, in one statement, and reports whether this call
 	// did it.
@@ -163,7 +174,7 @@ type Tx interface {
 // Retention says up to when rows of each kind are kept: everything that grows
 // is bounded.
 type Retention struct {
-	Now        time.Time // used-once secrets, devices and notices past their own end go
+	Now        time.Time // used-once secrets, devices, sessions and notices past their own end go
 	Procedures time.Time // procedures and activation codes that expired before
 	Attempts   time.Time // counters untouched since, unless a total still binds an owner
 	Marks      time.Time // marks older

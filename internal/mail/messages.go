@@ -128,7 +128,7 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		f.Subject = r.Words.Text("mail.activation.subject")
 		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
 		view, page = activationView{frame: f, Life: r.life(o.Life), Code: o.Code}, "activation"
-	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange, credential.MailRegisterChange,
+	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailClaveChanged, credential.MailAddressChange, credential.MailRegisterChange,
 		credential.MailActivationCode:
 		if o.Objection.Notice.IsZero() {
 			return Message{}, fmt.Errorf("rendering mail %v: a notice without a way to object", o.ID)

@@ -74,7 +74,7 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 
 var allKinds = []credential.MailKind{
 	credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
-	credential.MailRegisterChange, credential.MailActivationCode,
+	credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged,
 }
 
 func mustRender(tb testing.TB, r *Renderer, o credential.Outgoing) Message {

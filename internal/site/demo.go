@@ -426,6 +426,9 @@ func rowOf(s *Site, f registry.Fake, now time.Time) seedRow {
 		Subject: subject, Level: credential.Declared, CreatedAt: before, ProvenAt: before, MustChange: f.MustChange,
 		Clave: s.config.Policy.HashParams().Hash([]byte(f.Clave)), Image: credential.SecurityImage(f.Image),
 	}
+	if f.MustChange {
+		row.account.ProvenAt = now // handed over today: it can be changed for a day
+	}
 	if f.InPerson {
 		row.account.Level = credential.InPerson
 	}

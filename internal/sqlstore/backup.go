@@ -312,6 +312,7 @@ func (s *Store) contents(ctx context.Context) (c Contents, err error) {
 const (
 	generationsSince = 2
 	codesSince       = 3
+	sessionsSince    = 4
 )
 
 // Rewind makes an opened backup one that may be put into use: everything that
@@ -355,9 +356,10 @@ func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r crede
 				[]any{string(credential.MailDropped), millis(at)}, &r.Mails},
 			{`UPDATE activation_codes SET used_at = $1 WHERE used_at = 0`, []any{millis(at)}, &r.Codes},
 			{`DELETE FROM devices`, nil, &r.Devices},
+			{`DELETE FROM sessions`, nil, &r.Sessions},
 			{`DELETE FROM meta WHERE name = $1`, []any{metaBackup}, new(int64)},
 		} {
-			if end.n == &r.Codes && schema < codesSince {
+			if end.n == &r.Codes && schema < codesSince || end.n == &r.Sessions && schema < sessionsSince {
 				continue
 			}
 			*end.n, err = t.exec(end.query, end.args...)
@@ -368,7 +370,8 @@ func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r crede
 		return t.Audit(credential.AuditEntry{
 			Actor: credential.System, Act: credential.ActRestored, At: at, Route: "restore", Details: map[string]string{
 				"backup": made, "procedures": fmt.Sprint(r.Procedures), "mails": fmt.Sprint(r.Mails), "codes": fmt.Sprint(r.Codes), "devices": fmt.Sprint(r.Devices),
-				"spent": fmt.Sprint(r.Spent),
+				"sessions": fmt.Sprint(r.Sessions),
+				"spent":    fmt.Sprint(r.Spent),
 			},
 		})
 	})

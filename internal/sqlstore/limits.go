@@ -183,6 +183,7 @@ func (t *tx) Sweep(r credential.Retention) (deleted int64, err error) {
 	}{
 		{`DELETE FROM used_once WHERE id IN (SELECT id FROM used_once WHERE expires_at < $1 LIMIT $2)`, r.Now},
 		{`DELETE FROM devices WHERE (subject, device) IN (SELECT subject, device FROM devices WHERE expires_at < $1 LIMIT $2)`, r.Now},
+		{`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)`, r.Now},
 		{`DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE expires_at < $1 LIMIT $2)`, r.Now},
 		{`DELETE FROM activation_codes WHERE subject IN (SELECT subject FROM activation_codes WHERE expires_at < $1 LIMIT $2)`, r.Procedures},
 		{`DELETE FROM procedures WHERE id IN (SELECT id FROM procedures WHERE expires_at < $1 LIMIT $2)`, r.Procedures},

@@ -14,6 +14,7 @@ import (
 const (
 	cookieProcedure = "tramite"     // the claim of the browser that holds a procedure
 	cookieLink      = "enlace"      // a mailed link, taken out of the URL
+	cookieSession   = "sesion"      // a log-in
 	cookieDevice    = "dispositivo" // a browser that finished a procedure
 )
 

@@ -127,6 +127,33 @@ func views(s *Server) []shown {
 		{"door", "zero", doorView{zero}}, {"door", "full", doorView{calmOutside(s, "door.title")}},
 		{"help", "zero", helpView{zero}}, {"help", "full", helpView{calmOutside(s, "help.title")}},
 		{"not_open", "staff", notOpenView{base{Title: "Título", Institution: s.Institution, Demo: true, Staff: true, server: s}, "counter"}},
+		{"log_in", "zero", logInView{base: zero}},
+		{"log_in", "first", logInView{base: calmOutside(s, "log_in.title"), numberView: numberView{Documents: documents}, Again: true}},
+		{"log_in", "problems", logInView{
+			base: fullOutside(s, "log_in.title"), numberView: numberView{Documents: documents, Number: "171003406"},
+			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("clave", "rule.password.empty")},
+		}},
+		{"account", "zero", homeView{base: zero, Level: "none"}},
+		{"account", "declared", homeView{
+			base: calmOutside(s, "account.title"), Name: "Nina", Level: "declared", EndsAt: "10:35",
+			Addresses: []homeAddress{{"n•••••@gmail.com", "Comprobado con un enlace", "5 de marzo de 2026"}},
+			Sessions: []homeSession{
+				{ID: "s-1", Device: "un iPhone", Since: "5 de marzo de 2026, 10:00", Seen: "5 de marzo de 2026, 10:20", This: true},
+				{ID: "s-2", Device: "una computadora con Windows", Since: "4 de marzo de 2026, 10:00", Seen: "5 de marzo de 2026, 10:19"},
+				{ID: "s-3", Device: "una computadora con Windows", Since: "4 de marzo de 2026, 10:01", Seen: "5 de marzo de 2026, 10:18"},
+			},
+		}},
+		{"account", "in person", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35"}},
+		{"change", "zero", changeView{base: zero}},
+		{"change", "first", changeView{base: calmOutside(s, "change.title"), numberView: numberView{Documents: documents}, First: true, Min: 12, Max: 256}},
+		{"change", "inside", changeView{base: calmOutside(s, "change.title"), Inside: true, Keep: true, Agreed: true, Min: 12, Max: 256}},
+		{"change", "problems", changeView{
+			base: fullOutside(s, "change.title"), numberView: numberView{Documents: documents}, Min: 12, Max: 256,
+			Problems: problems{
+				rule("numero", "rule.number.empty"), rule("actual", "rule.current.empty"), rule("clave", "rule.password.same"),
+				rule("repita", "rule.repeat.differs"), rule("acuerdo", "rule.agreed.needed"),
+			},
+		}},
 		{"start", "zero", startView{base: zero}},
 		{"start", "first", startView{base: start, Kinds: sampleChoices(s, "start.kind.", "", "generate", "recover"), Documents: documents, Audiences: audiences, Captcha: `{"parameters":{}}`}},
 		{"start", "problems", startView{
@@ -234,7 +261,7 @@ func views(s *Server) []shown {
 	}
 	for _, kind := range []credential.MailKind{
 		credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
-		credential.MailRegisterChange, credential.MailActivationCode,
+		credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged,
 	} {
 		list = append(list, shown{"objection", string(kind), objectionView{base: zero, Kind: kind}})
 	}
@@ -271,6 +298,13 @@ func views(s *Server) []shown {
 // calmOutside is the base of a page outside the journey, in the demo.
 func calmOutside(s *Server, key string) base {
 	return base{Title: s.Words.Text(key), Institution: s.Institution, Demo: true, Mailbox: true, server: s}
+}
+
+// fullOutside is calmOutside with something wrong.
+func fullOutside(s *Server, key string) base {
+	b := calmOutside(s, key)
+	b.Problem = true
+	return b
 }
 
 var mailStates = []credential.MailState{
@@ -740,7 +774,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 	known := []string{
 		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
-		"/clave/cambiar", "/clave/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
+		pathChange, "/salir", pathAccount + "/sesiones", "/clave/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {

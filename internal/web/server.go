@@ -117,6 +117,8 @@ const (
 	PathObjection     = "/no-fui-yo"
 	pathHelp          = "/ayuda"
 	pathLogIn         = "/ingresar"
+	pathAccount       = "/mi-cuenta"
+	pathChange        = "/clave/cambiar"
 )
 
 // Citizens is the whole site: route table and middleware.
@@ -160,8 +162,13 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+PathObjection+"/{token}", s.object)
 
 	handle("GET "+pathHelp, s.help)
-	handle("GET "+pathLogIn, s.notOpen("log_in"))
-	handle("GET /clave/cambiar", s.notOpen("change"))
+	handle("GET "+pathLogIn, s.showLogIn)
+	handle("POST "+pathLogIn, s.logIn)
+	handle("POST /salir", s.logOut)
+	handle("GET "+pathAccount, s.showAccount)
+	handle("POST "+pathAccount+"/sesiones", s.endSession)
+	handle("GET "+pathChange, s.showChange)
+	handle("POST "+pathChange, s.changeClave)
 	handle("GET /clave/desbloquear", s.notOpen("unlock"))
 
 	handle("GET /static/{hash}/{file}", s.static)

@@ -60,6 +60,7 @@ func Run(t *testing.T, create func(t testing.TB) Database) {
 		{"Marks", marks},
 		{"UseOnce", useOnce},
 		{"Devices", devices},
+		{"Sessions", sessions},
 		{"ActivationCodes", activationCodes},
 		{"ActivationCodeRace", activationCodeRace},
 		{"Notices", notices},
@@ -661,6 +662,55 @@ func devices(t *testing.T, e *env) {
 	if got := count(t0); got != 1 {
 		t.Errorf("DevicePeople after one was forgotten = %d, want 1", got)
 	}
+}
+
+func sessions(t *testing.T, e *env) {
+	a, b := newSubject(), newSubject()
+	open := func(s credential.Subject, seen time.Time) credential.Session {
+		x := credential.Session{
+			Subject: s, ID: newID(), Token: newHash(), CreatedAt: t0, SeenAt: seen, ExpiresAt: t0.Add(8 * time.Hour), Browser: "android",
+		}
+		e.update(t, s, func(tx credential.Tx) error { return tx.OpenSession(x) })
+		return x
+	}
+	first, second, others := open(a, t0), open(a, t0.Add(time.Minute)), open(b, t0)
+	same(t, "Session", read(t, e, func(tx credential.Tx) (credential.Session, error) { return tx.Session(first.ID) }), first)
+	live := func(s credential.Subject, usedAfter, now time.Time) []credential.Session {
+		return read(t, e, func(tx credential.Tx) ([]credential.Session, error) { return tx.Sessions(s, usedAfter, now) })
+	}
+	same(t, "Sessions", live(a, t0.Add(-time.Second), t0), []credential.Session{second, first})
+	same(t, "Sessions used lately", live(a, t0, t0), []credential.Session{second})
+	if n := len(live(a, t0.Add(-time.Second), t0.Add(8*time.Hour))); n != 0 {
+		t.Errorf("%d sessions past their end", n)
+	}
+	e.update(t, a, func(tx credential.Tx) error {
+		return errors.Join(tx.SeeSession(first.ID, t0.Add(time.Hour)), tx.SeeSession(second.ID, t0))
+	})
+	first.SeenAt = t0.Add(time.Hour)
+	same(t, "Sessions seen", live(a, t0.Add(-time.Second), t0), []credential.Session{first, second})
+	for _, c := range []struct {
+		who  credential.Subject
+		id   credential.ID
+		want bool
+	}{{b, first.ID, false}, {a, first.ID, true}, {a, first.ID, false}} {
+		e.update(t, c.who, func(tx credential.Tx) error {
+			ended, err := tx.EndSession(c.who, c.id)
+			if ended != c.want {
+				t.Errorf("EndSession = %v, want %v", ended, c.want)
+			}
+			return err
+		})
+	}
+	third := open(a, t0)
+	e.update(t, a, func(tx credential.Tx) error { return tx.EndSessions(a, third.ID) })
+	same(t, "Sessions but one", live(a, t0.Add(-time.Second), t0), []credential.Session{third})
+	same(t, "Sessions of another", live(b, t0.Add(-time.Second), t0), []credential.Session{others})
+	e.view(t, func(tx credential.Tx) error {
+		if _, err := tx.Session(second.ID); !errors.Is(err, credential.ErrNoRow) {
+			t.Errorf("Session that ended: %v, want ErrNoRow", err)
+		}
+		return nil
+	})
 }
 
 func activationCodes(t *testing.T, e *env) {
@@ -1496,7 +1546,7 @@ func startersAtOnce(t *testing.T, e *env) {
 		t.Fatal(err)
 	}
 	for _, table := range []string{"meta", "people", "accounts", "addresses", "procedures", "attempts", "marks", "used_once", "devices",
-		"activation_codes", "notices", "outbox", "audit_people", "audit", "audit_heads", "schema_migrations"} {
+		"activation_codes", "sessions", "notices", "outbox", "audit_people", "audit", "audit_heads", "schema_migrations"} {
 		e.Exec(t, "DROP TABLE "+table)
 	}
 	together(e, 8, func(int, Store) {

@@ -1,0 +1,180 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ChangeForm is «Cambio de clave» as typed. Who is logged in types no number.
+type ChangeForm struct {
+	Number               Number
+	Current, New, Repeat string
+	Agreed               bool // «He leído y acepto el acuerdo de uso de clave»
+	KeepOthers           bool // inside a session: leave the others open
+}
+
+// AgreementVersion names the text that [ChangeForm.Agreed] accepts; its words are
+// "agreement". Whoever changes the text changes the version.
+const AgreementVersion = "2026-11"
+
+// ChangeClave sets a new clave for who knows the current one, without a session
+// or in one (token; nil for none). The current one is charged and compared like
+// a log-in's, under the same limits, and what could be said of a real person
+// alone (that the new one is built of their data) is said only after it held. All
+// sessions but the one that asks end, and so do all links and devices; every address on record is told.
+// It returns the device id to remember this browser by.
+//
+// Refusals: [Errors] of "agreed", "current", "password", "repeat"; those of
+// [Service.LogIn].
+func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, form ChangeForm) (_ DeviceID, err error) {
+	now := s.now()
+	subject := s.keys.Subject(form.Number)
+	keep := ID{}
+	if t != nil {
+		err = s.store.View(ctx, func(tx Tx) error {
+			x, err := s.session(tx, *t, now)
+			subject, keep = x.Subject, x.ID
+			return err
+		})
+		if err != nil {
+			return DeviceID{}, err
+		}
+	}
+	current, clave, err := s.checkChange(form)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	person, found, err := s.person(ctx, subject)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	leave, err := s.gate.Enter(ctx)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	defer leave()
+	charge, err := s.chargeClave(ctx, by, subject, now)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	right := s.claveHolds(charge, current) && found && person.Death.IsZero()
+	ctx, cancel := afterCharge(ctx)
+	defer cancel()
+	if !right {
+		leave()
+		err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+			return tx.Audit(logInEntry(by, subject, ActLogInFailed, now))
+		})
+		return DeviceID{}, errors.Join(err, &Error{Kind: Denied, Rule: "log_in"})
+	}
+	set, err := s.addressesNow(ctx, subject, person)
+	if err == nil {
+		err = CheckPassword(clave, ownData(person.Number, person, firstEmail(set)), s.common)
+	}
+	if err == nil && constantTimeEqual(clave.Reveal(), current.Reveal()) {
+		err = invalid("password", "same")
+	}
+	if err != nil {
+		return DeviceID{}, errors.Join(s.giveClaveBack(ctx, subject, charge.budget, now), err)
+	}
+	hash := s.policy.HashParams().Hash([]byte(clave.Reveal()))
+	leave() // the next one hashes while this one writes
+	var device DeviceID
+	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		account, err := tx.Account(subject)
+		if err != nil {
+			return err
+		}
+		if account.Clave != charge.account.Clave {
+			return &Error{Kind: Denied, Rule: "log_in"} // another one was set meanwhile
+		}
+		if account.MustChange && now.After(account.ProvenAt.Add(firstClaveLife)) {
+			return &Error{Kind: Denied, Rule: "log_in"} // as if it were wrong
+		}
+		account.Clave, account.MustChange = hash, false
+		err = tx.SaveAccount(account)
+		if err == nil {
+			err = settleClave(tx, subject, charge.budget, now)
+		}
+		if err == nil {
+			err = tx.EndProven(subject, ID{}, Replaced, false, now)
+		}
+		if err == nil && !(t != nil && form.KeepOthers) {
+			err = tx.EndSessions(subject, keep)
+		}
+		if err != nil {
+			return err
+		}
+		device, err = s.rememberDevice(tx, by, subject, now)
+		if err != nil {
+			return err
+		}
+		facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now, Browser: by.Browser}
+		about := Procedure{ID: newID(subject.Shard()), Subject: subject}
+		err = s.notify(tx, about, MailClaveChanged, set, facts, now)
+		if err != nil {
+			return err
+		}
+		entry := logInEntry(by, subject, ActClaveChanged, now)
+		entry.Details = map[string]string{"agreement": AgreementVersion, "reference": facts.Reference}
+		return tx.Audit(entry)
+	})
+	if err != nil {
+		return DeviceID{}, err
+	}
+	s.mailQueued()
+	return device, nil
+}
+
+// firstClaveLife is how long a clave that the institution handed over can be
+// changed.
+const firstClaveLife = 24 * time.Hour
+
+// checkChange checks what can be said of anybody's form.
+func (s *Service) checkChange(form ChangeForm) (current, clave Password, err error) {
+	var faults Errors
+	if !form.Agreed {
+		faults.add(invalid("agreed", "needed"))
+	}
+	current, fault := ParsePassword(form.Current, 1, s.policy.PasswordMax)
+	if fault != nil {
+		faults.add(invalid("current", "empty"))
+	}
+	clave, fault = ParsePassword(form.New, s.policy.PasswordMin, s.policy.PasswordMax)
+	if fault == nil {
+		fault = CheckPassword(clave, OwnData{}, s.common)
+	}
+	err = faults.take(fault)
+	if err != nil {
+		return current, clave, err
+	}
+	repeat, fault := ParsePassword(form.Repeat, 1, s.policy.PasswordMax)
+	if !clave.IsZero() && (fault != nil || !constantTimeEqual(repeat.Reveal(), clave.Reveal())) {
+		faults.add(invalid("repeat", "differs"))
+	}
+	if len(faults) > 0 {
+		return current, clave, faults
+	}
+	return current, clave, nil
+}
+
+// giveClaveBack returns the charge of a right clave whose change was refused.
+func (s *Service) giveClaveBack(ctx context.Context, subject Subject, budget Budget, now time.Time) error {
+	return s.store.Update(ctx, subject.Shard(), func(tx Tx) error { return settleClave(tx, subject, budget, now) })
+}
+
+func (s *Service) addressesNow(ctx context.Context, subject Subject, person Person) (on []Address, err error) {
+	err = s.store.View(ctx, func(tx Tx) (err error) {
+		on, err = addressesOf(tx, subject, person)
+		return err
+	})
+	return on, err
+}
+
+func firstEmail(on []Address) Email {
+	if len(on) == 0 {
+		return Email{}
+	}
+	return on[0].Email
+}

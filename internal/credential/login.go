@@ -1,0 +1,207 @@
+package credential
+
+import (
+	"context"
+	"time"
+)
+
+// LogInForm is the page of the log-in as typed.
+type LogInForm struct {
+	Number Number
+	Clave  string
+}
+
+// claveInAll bounds wrong claves over all devices between two successes (SP
+// 800-63B-4, 3.2.2). Beyond it every clave is a wrong one, and nothing tells.
+const claveInAll = 100
+
+// claveCharge is a charge for one comparison of a clave.
+type claveCharge struct {
+	account Account // zero where there is none
+	budget  Budget
+	may     bool // the total of all devices has room
+}
+
+// LogIn opens a session for number and clave. A charge commits before the
+// comparison and success gives it back. Denied "log_in" for a number that is
+// nobody's, one that has no clave and a wrong clave alike; TooMany "wait" in the
+// growing waits between failures and "locked" after the policy's, whoever the number is of
+// and whatever the clave; Denied "must_change" for the right clave that the
+// institution handed over: it opens nothing but the change of clave.
+//
+// The lock stops browsers that the person is not known by. A known one has a
+// counter of its own, so that nobody is kept out by a stranger.
+func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ SessionToken, err error) {
+	now := s.now()
+	subject := s.keys.Subject(form.Number)
+	typed, err := ParsePassword(form.Clave, 1, s.policy.PasswordMax)
+	if err != nil {
+		return SessionToken{}, &Error{Kind: Denied, Rule: "log_in"}
+	}
+	person, found, err := s.person(ctx, subject)
+	if err != nil {
+		return SessionToken{}, err
+	}
+	leave, err := s.gate.Enter(ctx)
+	if err != nil {
+		return SessionToken{}, err
+	}
+	defer leave()
+	charge, err := s.chargeClave(ctx, by, subject, now)
+	if err != nil {
+		return SessionToken{}, err
+	}
+	right := s.claveHolds(charge, typed) && found && person.Death.IsZero()
+	renewed := ""
+	if right && s.policy.HashParams().Outdated(charge.account.Clave) {
+		renewed = s.policy.HashParams().Hash([]byte(typed.Reveal()))
+	}
+	leave() // the next one hashes while this one writes
+
+	ctx, cancel := afterCharge(ctx)
+	defer cancel()
+	token := newSessionToken(subject.Shard())
+	var refusal error
+	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		refusal = nil
+		if !right {
+			refusal = &Error{Kind: Denied, Rule: "log_in"}
+			return tx.Audit(logInEntry(by, subject, ActLogInFailed, now))
+		}
+		account, err := tx.Account(subject)
+		if err != nil {
+			return err
+		}
+		if account.Clave != charge.account.Clave {
+			refusal = &Error{Kind: Denied, Rule: "log_in"} // another one was set meanwhile
+			return tx.Audit(logInEntry(by, subject, ActLogInFailed, now))
+		}
+		err = settleClave(tx, subject, charge.budget, now)
+		if err != nil {
+			return err
+		}
+		if account.MustChange {
+			refusal = &Error{Kind: Denied, Rule: "must_change"}
+			return tx.Audit(logInEntry(by, subject, ActLogInFailed, now))
+		}
+		if renewed != "" {
+			account.Clave = renewed
+			err = tx.SaveAccount(account)
+			if err != nil {
+				return err
+			}
+		}
+		err = tx.OpenSession(Session{
+			Subject: subject, ID: token.ID, Token: s.sessionHash(token), CreatedAt: now, SeenAt: now,
+			ExpiresAt: now.Add(s.policy.SessionLife), Browser: by.Browser,
+		})
+		if err != nil {
+			return err
+		}
+		return tx.Audit(logInEntry(by, subject, ActLoggedIn, now))
+	})
+	if err == nil {
+		err = refusal
+	}
+	if err != nil {
+		return SessionToken{}, err
+	}
+	return token, nil
+}
+
+func logInEntry(by Actor, subject Subject, act Act, now time.Time) AuditEntry {
+	return AuditEntry{Subject: subject, Actor: by.Kind, Act: act, At: now, Route: by.Route}
+}
+
+// chargeClave takes one comparison of a clave, in its own transaction, from the
+// counter of known browsers or from that of all others. Both are read and
+// written whoever the number is of.
+func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, now time.Time) (claveCharge, error) {
+	var charge claveCharge
+	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		charge = claveCharge{budget: BudgetClave}
+		known, err := tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
+		if err != nil {
+			return err
+		}
+		if known {
+			charge.budget = BudgetClaveKnown
+		}
+		total := 0
+		for _, budget := range []Budget{BudgetClave, BudgetClaveKnown} {
+			a, err := tx.Attempts(subject, budget)
+			if err != nil {
+				return err
+			}
+			total += a.Total
+			if budget == charge.budget {
+				err = s.claveRoom(a, now)
+				if err != nil {
+					return err
+				}
+				a.take(now, s.policy.LockLife)
+			}
+			err = tx.SaveAttempts(a)
+			if err != nil {
+				return err
+			}
+		}
+		charge.may = total < claveInAll
+		charge.account, err = tx.Account(subject)
+		return ignoreNoRow(err)
+	})
+	return charge, err
+}
+
+// claveRoom refuses a clave in the growing waits between failures, and after the
+// policy's failures until the lock ends by itself.
+func (s *Service) claveRoom(a Attempts, now time.Time) error {
+	room, again := a.room(now, limit{Count: s.policy.LockAfter, Window: s.policy.LockLife})
+	if !room {
+		return &Error{Kind: TooMany, Rule: "locked", RetryAfter: again.Sub(now)}
+	}
+	n := len(a.Times)
+	if n == 0 {
+		return nil
+	}
+	// None after the first failure, then one second, two, four.
+	next := a.Times[n-1].Add(time.Second << min(n, 10) / 4)
+	if n > 1 && now.Before(next) {
+		return &Error{Kind: TooMany, Rule: "wait", RetryAfter: next.Sub(now)}
+	}
+	return nil
+}
+
+// claveHolds compares, with the same work for everyone.
+func (s *Service) claveHolds(c claveCharge, typed Password) bool {
+	hash := c.account.Clave
+	if hash == "" {
+		hash = s.ghost
+	}
+	right := VerifyHash(hash, []byte(typed.Reveal()))
+	return right && c.may && c.account.Clave != ""
+}
+
+// settleClave gives the charge of a right clave back, and ends the total. What
+// strangers failed falls with time alone, so that they do not learn when the
+// owner was here.
+func settleClave(tx Tx, subject Subject, charged Budget, now time.Time) error {
+	for _, budget := range []Budget{BudgetClave, BudgetClaveKnown} {
+		a, err := tx.Attempts(subject, budget)
+		if err != nil {
+			return err
+		}
+		if budget == charged {
+			a.giveBack(now)
+		}
+		if budget == BudgetClaveKnown {
+			a.Times = nil
+		}
+		a.Total = 0
+		err = tx.SaveAttempts(a)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package credential
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Session is one log-in that lasts: a row, so that it ends the moment somebody
+// ends it. What the browser holds is a random token, of which the row keeps a hash.
+type Session struct {
+	Subject   Subject
+	ID        ID
+	Token     [32]byte // hash of the token's secret
+	CreatedAt time.Time
+	SeenAt    time.Time // last use, noted at most once a minute
+	ExpiresAt time.Time // the absolute end
+	Browser   string    // kind of device, a word key
+}
+
+// SessionToken is what a browser brings to say that a session is its own.
+type SessionToken struct {
+	ID     ID
+	secret [32]byte
+}
+
+func newSessionToken(shard Shard) SessionToken {
+	t := SessionToken{ID: newID(shard)}
+	rand.Read(t.secret[:])
+	return t
+}
+
+// Token writes the session's token for its cookie.
+func (t SessionToken) Token() string {
+	return t.ID.String() + "." + base64.RawURLEncoding.EncodeToString(t.secret[:])
+}
+
+// ParseSessionToken reads a cookie. Anything not written by [SessionToken.Token]
+// is false.
+func ParseSessionToken(token string) (SessionToken, bool) {
+	head, tail, _ := strings.Cut(token, ".")
+	id, ok := ParseID(head)
+	if !ok {
+		return SessionToken{}, false
+	}
+	secret, ok := decodeToken(tail, 32)
+	if !ok {
+		return SessionToken{}, false
+	}
+	return SessionToken{ID: id, secret: [32]byte(secret)}, true
+}
+
+// String masks the secret.
+func (t SessionToken) String() string { return t.ID.String() + "." + masked }
+
+// LogValue masks the secret in structured logs.
+func (t SessionToken) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+func (s *Service) sessionHash(t SessionToken) [32]byte {
+	return s.keys.tokenHash("session", t.secret[:])
+}
+
+// seenEvery is how often the use of a session is noted: its idle end is that
+// much early at most, and a page costs no write.
+const seenEvery = time.Minute
+
+// over reports whether the session has ended by itself.
+func (x Session) over(p Policy, now time.Time) bool {
+	return !now.Before(x.ExpiresAt) || !now.Before(x.SeenAt.Add(p.SessionIdle))
+}
+
+// ErrNoSession says that nobody is logged in: no session, one that ended, or
+// another browser's. It is one answer for all of them.
+var errNoSession = &Error{Kind: Expired, Rule: "session"}
+
+// session finds the live session of a token.
+func (s *Service) session(tx Tx, t SessionToken, now time.Time) (Session, error) {
+	x, err := tx.Session(t.ID)
+	if isNoRow(err) {
+		return Session{}, errNoSession
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	hash := s.sessionHash(t)
+	if subtle.ConstantTimeCompare(hash[:], x.Token[:]) != 1 || x.over(s.policy, now) {
+		return Session{}, errNoSession
+	}
+	return x, nil
+}
+
+// Home is what a person sees of their own account.
+type Home struct {
+	GivenName string
+	Level     Level
+	Session   ID // the one that looks
+	Sessions  []Session
+	Addresses []HomeAddress
+	EndsAt    time.Time // when the session ends if nothing is done
+}
+
+// HomeAddress is one address on record with where its proof comes from.
+type HomeAddress struct {
+	Mask   string
+	Origin Origin
+	At     time.Time
+}
+
+// Home reads a person's own page, and notes that the session was used. Expired
+// "session" for who is not logged in.
+func (s *Service) Home(ctx context.Context, t SessionToken) (Home, error) {
+	now := s.now()
+	var v Home
+	var x Session
+	var set []Address
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		x, err = s.session(tx, t, now)
+		if err != nil {
+			return err
+		}
+		account, err := tx.Account(x.Subject)
+		if err != nil {
+			return err
+		}
+		v.Level, v.Session = account.Level, x.ID
+		v.Sessions, err = tx.Sessions(x.Subject, now.Add(-s.policy.SessionIdle), now)
+		if err == nil {
+			set, err = tx.Addresses(x.Subject)
+		}
+		return err
+	})
+	if err != nil {
+		return Home{}, err
+	}
+	person, _, err := s.person(ctx, x.Subject)
+	if err != nil {
+		return Home{}, err
+	}
+	v.GivenName = firstName(person)
+	for _, a := range onRecord(x.Subject, set, person) {
+		v.Addresses = append(v.Addresses, HomeAddress{a.Email.Mask(), a.Provenance.Origin, a.Provenance.At})
+	}
+	v.EndsAt = now.Add(s.policy.SessionIdle)
+	if x.ExpiresAt.Before(v.EndsAt) {
+		v.EndsAt = x.ExpiresAt
+	}
+	if now.Sub(x.SeenAt) < seenEvery {
+		return v, nil
+	}
+	return v, s.store.Update(ctx, x.Subject.Shard(), func(tx Tx) error {
+		x, err := s.session(tx, t, now)
+		if err != nil {
+			return err
+		}
+		return tx.SeeSession(x.ID, now)
+	})
+}
+
+// LogOut ends the session of a token. One that is over is no fault.
+func (s *Service) LogOut(ctx context.Context, by Actor, t SessionToken) error {
+	return s.endSession(ctx, by, t, t.ID)
+}
+
+// EndSession is «Cerrar»: it ends another session of the same person. One that
+// is not theirs, or over, is no fault: it is not there afterwards.
+func (s *Service) EndSession(ctx context.Context, by Actor, t SessionToken, which ID) error {
+	return s.endSession(ctx, by, t, which)
+}
+
+func (s *Service) endSession(ctx context.Context, by Actor, t SessionToken, which ID) error {
+	now := s.now()
+	return s.store.Update(ctx, t.ID.Shard(), func(tx Tx) error {
+		x, err := s.session(tx, t, now)
+		if err != nil {
+			return err
+		}
+		ended, err := tx.EndSession(x.Subject, which)
+		if err != nil || !ended {
+			return err
+		}
+		return tx.Audit(AuditEntry{Subject: x.Subject, Actor: by.Kind, Act: ActLoggedOut, At: now, Route: by.Route})
+	})
+}
