@@ -1,0 +1,315 @@
+package site
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/web"
+)
+
+// logIn fills the page of the log-in.
+func (b *browser) logIn(p web.DemoPerson, clave string) *answer {
+	b.w.t.Helper()
+	return b.get("/ingresar").want(200).press("Ingresar", "documento", p.Document, "numero", p.Number, "clave", clave)
+}
+
+// inside reports whether the browser sees an account.
+func (b *browser) inside() bool {
+	b.w.t.Helper()
+	return b.get("/mi-cuenta").Code == 200
+}
+
+// nobody is a person whose number nobody has.
+func nobody(like web.DemoPerson) web.DemoPerson {
+	like.Document, like.Number = "cedula", "1710034065"
+	return like
+}
+
+func TestLogIn(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		b := w.browser()
+		if b.inside() {
+			t.Fatal("nobody logged in, and there is an account")
+		}
+		b.cookies["sesion"] = "vorgegeben"
+		before := b.cookies["sesion"]
+		account := b.logIn(p, p.Clave).want(303).follow().want(200)
+		if b.cookies["sesion"] == before {
+			t.Error("the session has the token that the browser brought")
+		}
+		for _, want := range []string{strings.Fields(p.GivenNames)[0], "Nivel declarado", "Comprobado con un enlace", "este equipo"} {
+			if !strings.Contains(account.text(), want) {
+				t.Errorf("the account lacks %q: %s", want, clipText(account.text(), 600))
+			}
+		}
+		if strings.Contains(account.text(), p.Email) {
+			t.Error("the account shows the address whole")
+		}
+		w.restart()
+		if !b.inside() {
+			t.Error("a restart ends the session")
+		}
+		// Another browser sees it and closes it.
+		other := w.browser()
+		other.header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)")
+		page := other.logIn(p, p.Clave).want(303).follow().want(200)
+		page.press("Cerrar").want(303)
+		if b.inside() || !other.inside() {
+			t.Error("«Cerrar» ends another session than the one beside it")
+		}
+		stolen := other.clone()
+		out := other.get("/mi-cuenta").press("Salir").want(200)
+		if other.cookies["sesion"] != "" || out.Header().Get("Cache-Control") != "no-store" {
+			t.Error("logging out leaves something behind")
+		}
+		if stolen.inside() {
+			t.Error("a copied cookie outlives the log-out")
+		}
+	})
+}
+
+// A session ends by itself: after a while of nothing, and in the end however
+// much it is used; edited, of another kind or stolen it is "please log in".
+func TestSessionEnds(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	p := w.people["con-clave"]
+	b := w.browser()
+	b.logIn(p, p.Clave).want(303)
+	w.clock.advance(15*time.Minute - time.Second)
+	if !b.inside() {
+		t.Error("over before its idle end")
+	}
+	w.clock.advance(15*time.Minute - time.Second)
+	if !b.inside() {
+		t.Error("its use was not noted")
+	}
+	w.clock.advance(15 * time.Minute)
+	if b.inside() {
+		t.Error("alive past its idle end")
+	}
+	b.logIn(p, p.Clave).want(303)
+	for range 8 * 5 {
+		w.clock.advance(12 * time.Minute)
+		b.get("/mi-cuenta")
+	}
+	if b.inside() {
+		t.Error("alive past its absolute end")
+	}
+	b.logIn(p, p.Clave).want(303)
+	good := b.cookies["sesion"]
+	for _, bad := range []string{"", "x", good + "x", good[:len(good)-4] + "AAAA", strings.ToUpper(good)} {
+		thief := w.browser()
+		thief.cookies["sesion"] = bad
+		if a := thief.get("/mi-cuenta"); a.Code != 303 || !strings.HasPrefix(a.Header().Get("Location"), "/ingresar") {
+			t.Errorf("cookie %q: %v", bad, a)
+		}
+	}
+}
+
+// Unknown, locked, never activated, dead and wrong: one answer, one work.
+func TestS8_LogInTellsNothing(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		var statements []string
+		var mu sync.Mutex
+		w := newWorld(t, dsn, idle(), configured(func(c *Config) {
+			c.Observe = func(query string, _ int64, _ time.Duration) {
+				mu.Lock()
+				defer mu.Unlock()
+				statements = append(statements, query)
+			}
+		}))
+		known := w.people["con-clave"]
+		var text string
+		var work []string
+		for i, p := range []web.DemoPerson{known, nobody(known), w.people["nueva"], w.people["fallecida"], w.people["registro-delgado"]} {
+			page := w.browser().get("/ingresar").want(200)
+			mu.Lock()
+			statements = nil
+			mu.Unlock()
+			clave := "otra cosa muy distinta"
+			if p.Case == "fallecida" {
+				clave = p.Clave
+			}
+			a := page.press("Ingresar", "documento", p.Document, "numero", p.Number, "clave", clave).want(422)
+			body := strings.ReplaceAll(a.Body.String(), p.Number, "·")
+			mu.Lock()
+			did := slices.Clone(statements)
+			mu.Unlock()
+			if i == 0 {
+				text, work = body, did
+				continue
+			}
+			if body != text {
+				t.Errorf("%s %s: another page", p.Case, p.Number)
+			}
+			if !slices.Equal(did, work) {
+				t.Errorf("%s: %d statements, want the %d of a wrong clave", p.Case, len(did), len(work))
+			}
+		}
+	})
+}
+
+// Five wrong claves lock browsers that the person is not known by, for a day, for
+// ghosts alike; a session, a known browser and a recovery go on.
+func TestS20_LockIsNoWeapon(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn, with("proven_mails", "100"))
+		p := w.people["con-clave"]
+		known, live := w.browser(), w.browser()
+		known.finished(credential.Recover, p, p.Email, goodClave)
+		live.logIn(p, goodClave).want(303)
+		for _, who := range []web.DemoPerson{p, nobody(p)} {
+			for i := range 5 {
+				w.browser().logIn(who, "una clave equivocada").want(422)
+				if i > 0 {
+					wait := w.browser().logIn(who, "una clave equivocada").want(429)
+					if wait.Header().Get("Retry-After") == "" {
+						t.Error("a wait does not say how long")
+					}
+				}
+				w.clock.advance(10 * time.Second)
+			}
+			for _, clave := range []string{"una clave equivocada", goodClave} {
+				w.browser().logIn(who, clave).want(429)
+			}
+		}
+		if !live.inside() {
+			t.Error("a lock ended a session")
+		}
+		known.logIn(p, goodClave).want(303)
+		if !known.inside() {
+			t.Error("a lock keeps a known browser out")
+		}
+		w.clock.advance(24 * time.Hour)
+		w.browser().logIn(p, goodClave).want(303)
+	})
+}
+
+// Of fifty at once at most five are compared.
+func TestS16_FiftyLogIns(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn, idle())
+		p := w.people["con-clave"]
+		page := w.browser().get("/ingresar").want(200)
+		_, inputs := page.form("Ingresar")
+		inputs.Set("numero", p.Number)
+		inputs.Set("clave", "una clave equivocada")
+		var all sync.WaitGroup
+		codes := make([]int, 50)
+		for i := range codes {
+			b := w.browser()
+			all.Go(func() { codes[i] = b.send(http.MethodPost, "/ingresar", inputs).Code })
+		}
+		all.Wait()
+		compared := 0
+		for _, code := range codes {
+			switch code {
+			case 422:
+				compared++
+			case 429, 503:
+			default:
+				t.Errorf("status %d", code)
+			}
+		}
+		if compared < 1 || compared > 5 {
+			t.Errorf("%d compared, want 1 to 5", compared)
+		}
+	})
+}
+
+// After a recovery every session is dead, and nobody is logged in by it (S23).
+func TestS23_RecoveryEndsSessions(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		thief, owner := w.browser(), w.browser()
+		thief.logIn(p, p.Clave).want(303)
+		owner.finished(credential.Recover, p, p.Email, goodClave)
+		if thief.inside() || owner.inside() {
+			t.Error("a session is alive after the recovery")
+		}
+		owner.logIn(p, p.Clave).want(422)
+		w.clock.advance(time.Minute)
+		owner.logIn(p, goodClave).want(303)
+	})
+}
+
+func TestChange(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		const next = "otro-colibrí-distinto-81"
+		form := func(current, clave string) []string {
+			return []string{
+				"documento", p.Document, "numero", p.Number, "actual", current, "clave", clave, "repita", clave, "acuerdo", "si",
+			}
+		}
+		thief, owner := w.browser(), w.browser()
+		thief.logIn(p, p.Clave).want(303)
+		page := owner.get("/clave/cambiar").want(200)
+		page.press("Cambiar clave", form("una clave equivocada", next)...).want(422)
+		w.clock.advance(time.Minute)
+		// What is of the person is said only after the current clave was right.
+		own := p.Number + "zq"
+		wrong := page.press("Cambiar clave", form("una clave equivocada", own)...).want(422)
+		if strings.Contains(wrong.text(), "datos suyos") {
+			t.Error("own data is told without the current clave")
+		}
+		w.clock.advance(time.Minute)
+		right := page.press("Cambiar clave", form(p.Clave, own)...).want(422)
+		if !strings.Contains(right.text(), "datos suyos") {
+			t.Errorf("own data is not told: %s", clipText(right.text(), 300))
+		}
+		page.press("Cambiar clave", form(p.Clave, p.Clave)...).want(422)
+		page.press("Cambiar clave", form(p.Clave, next)...).want(200)
+		if thief.inside() || !w.hasClave(p, next) {
+			t.Error("the change did not end a session, or was not stored")
+		}
+		w.settled()
+		if n := len(w.mails(p.Email, "Aviso: se cambió su clave")); n != 1 {
+			t.Errorf("%d notices, want 1", n)
+		}
+		// Inside a session no number is asked, and this session goes on.
+		owner.logIn(p, next).want(303)
+		inside := owner.get("/clave/cambiar").want(200)
+		if _, inputs := inside.form("Cambiar clave"); inputs.Has("numero") {
+			t.Error("a number is asked inside a session")
+		}
+		inside.press("Cambiar clave", "actual", next, "clave", goodClave, "repita", goodClave, "acuerdo", "si").want(200)
+		if !owner.inside() || !w.hasClave(p, goodClave) {
+			t.Error("the change inside a session ended it, or was not stored")
+		}
+		inside.press("Cambiar clave", "actual", goodClave, "clave", next, "repita", next).want(422) // without the agreement
+	})
+}
+
+// A clave that the institution handed over opens nothing but the change, for a day.
+func TestFirstClave(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"))
+	p := w.people["primera-clave"]
+	b := w.browser()
+	to := b.logIn(p, p.Clave).want(303)
+	if b.inside() || !strings.HasPrefix(to.Header().Get("Location"), "/clave/cambiar") {
+		t.Errorf("a first clave leads to %s", to.Header().Get("Location"))
+	}
+	form := []string{"documento", p.Document, "numero", p.Number, "actual", p.Clave, "clave", goodClave, "repita", goodClave, "acuerdo", "si"}
+	page := to.follow().want(200)
+	page.press("Cambiar clave", form...).want(200)
+	b.logIn(p, goodClave).want(303)
+	if !b.inside() {
+		t.Error("the changed clave opens nothing")
+	}
+	other := newWorld(t, dsnOf(t, "sqlite"))
+	p = other.people["primera-clave"]
+	page = other.browser().get("/clave/cambiar").want(200)
+	other.clock.advance(24*time.Hour + time.Second)
+	form[3], form[5] = p.Number, p.Clave
+	page.press("Cambiar clave", form...).want(422)
+}
