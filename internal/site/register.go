@@ -31,6 +31,8 @@ type ImportConfig struct {
 
 	// Progress is told now and then how far it is. It may be nil.
 	Progress func(ImportProgress)
+
+	part int64 // bytes that are sorted at a time, see partBytes; 0 for those
 }
 
 // ImportProgress is how far an import is.
@@ -104,6 +106,9 @@ const rejectsSuffix = ".rechazos.csv"
 func ImportRegister(ctx context.Context, c ImportConfig) (ImportReport, error) {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.part == 0 {
+		c.part = partBytes
 	}
 	if c.Progress == nil {
 		c.Progress = func(ImportProgress) {}
@@ -302,7 +307,7 @@ func (i *importer) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sorter, err := newSorter(i.File, i.size)
+	sorter, err := newSorter(i.File, i.size, i.part)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ type sortPiece struct {
 
 // newSorter makes the file beside the register, and in the folder for temporary
 // files where it cannot. Nobody else finds it, and nothing of it is left behind.
-func newSorter(register string, size int64) (*sorter, error) {
+func newSorter(register string, size, part int64) (*sorter, error) {
 	const pattern = ".aldaba-import-*"
 	file, err := os.CreateTemp(filepath.Dir(register), pattern)
 	if err != nil {
@@ -87,7 +87,7 @@ func newSorter(register string, size int64) (*sorter, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	n := min(max(size*sealedGrowth/partBytes, 1), mostParts)
+	n := min(max(size*sealedGrowth/part, 1), mostParts)
 	return &sorter{file: file, parts: make([]sortPart, n)}, nil
 }
 

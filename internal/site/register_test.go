@@ -200,7 +200,7 @@ func TestImportKilled(t *testing.T) {
 		for f := range registry.All("prueba", people, seedEpoch) {
 			numbers = append(numbers, f.Person.Number)
 		}
-		whole := false
+		whole, resumed := false, 0
 		for kill := 1; ; kill++ {
 			if kill > 500 {
 				t.Fatal("it never ends")
@@ -208,6 +208,7 @@ func TestImportKilled(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			steps := 0
 			_, err := w.bring(ctx, path, func(c *ImportConfig) {
+				c.part = 128 << 10 // some twenty batches
 				c.Progress = func(p ImportProgress) {
 					if p.Stage == "checking" || p.Stage == "reading" || p.Stage == "comparing" {
 						return
@@ -229,6 +230,9 @@ func TestImportKilled(t *testing.T) {
 			if generation == 3 {
 				whole = true
 			}
+			if run, _ := w.run1(); run.Stage == credential.RegisterLoading && run.People > 0 {
+				resumed++
+			}
 			if err == nil {
 				break
 			}
@@ -239,6 +243,9 @@ func TestImportKilled(t *testing.T) {
 				// The next try finishes, and reads the same file once more.
 				break
 			}
+		}
+		if resumed < 3 {
+			t.Errorf("killed %d times in the middle of storing", resumed)
 		}
 		r := w.mustBring(path)
 		if r.People != people+13 || r.Rejected != 1 || r.Gone != 0 || r.New != 0 {
@@ -379,7 +386,7 @@ func TestSorter(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, size := range []int64{0, 10 << 20, 1 << 40} {
-		s, err := newSorter(filepath.Join(t.TempDir(), "registro.csv"), size)
+		s, err := newSorter(filepath.Join(t.TempDir(), "registro.csv"), size, partBytes)
 		if err != nil {
 			t.Fatal(err)
 		}
