@@ -40,6 +40,8 @@ const (
 
 	ActActivationCodeIssued Act = "activation_code_issued" // by staff, with a reason
 
+	ActUnlockAsked  Act = "unlock_asked"
+	ActUnlocked     Act = "unlocked"
 	ActLoggedIn     Act = "logged_in"
 	ActLogInFailed  Act = "log_in_failed"
 	ActLoggedOut    Act = "logged_out"

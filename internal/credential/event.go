@@ -30,6 +30,7 @@ const (
 	PressLink        Press = "link"
 	PressOwnQuestion Press = "own_question"
 	PressClave       Press = "clave"
+	PressUnlock      Press = "unlock"
 	PressAbandon     Press = "abandon"
 	PressObjection   Press = "objection"
 )

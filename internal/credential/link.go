@@ -8,9 +8,12 @@ import (
 // LinkView is what the page behind a mailed link needs to know.
 type LinkView struct {
 	ID        ID
+	Kind      ProcedureKind
 	SameOne   bool // this browser holds the procedure: no further question
 	Reference string
 	Until     time.Time // the link's end
+
+	subject Subject
 }
 
 // LookLink reads what a mailed link leads to, for any client any number of
@@ -24,7 +27,7 @@ func (s *Service) LookLink(ctx context.Context, l Link, c *Claim) (LinkView, err
 		if err != nil {
 			return err
 		}
-		v = LinkView{ID: p.ID, Reference: p.Reference, Until: p.validUntil(s.policy)}
+		v = LinkView{ID: p.ID, Kind: p.Kind, subject: p.Subject, Reference: p.Reference, Until: p.validUntil(s.policy)}
 		v.SameOne, _, err = s.holds(tx, p, c, now)
 		return err
 	})
@@ -45,6 +48,9 @@ func (s *Service) holds(tx Tx, p Procedure, c *Claim, now time.Time) (holds, beg
 	return begun, begun, nil
 }
 
+// unlockOver is the rule of an unlock's link that holds no more.
+const unlockOver = "unlock_over"
+
 // behind finds the procedure behind a link that still holds. A link whose time
 // is over, but whose procedure still waits for its mail, is Expired with rule
 // "link_expired": another mail can be asked for.
@@ -54,7 +60,11 @@ func (s *Service) behind(tx Tx, l Link, now time.Time) (Procedure, error) {
 		return Procedure{}, err
 	}
 	if s.mailAlive(p, now) != nil {
-		return Procedure{}, &Error{Kind: Expired, Rule: "link_expired"}
+		rule := "link_expired"
+		if p.Kind == Unlock {
+			rule = unlockOver
+		}
+		return Procedure{}, &Error{Kind: Expired, Rule: rule}
 	}
 	return p, nil
 }
@@ -71,6 +81,9 @@ func (s *Service) waitingBehind(tx Tx, l Link, now time.Time) (Procedure, error)
 	}
 	if err != nil {
 		return Procedure{}, err
+	}
+	if p.Kind == Unlock && (p.End != NotEnded || s.over(p, now) != nil) {
+		return Procedure{}, &Error{Kind: Expired, Rule: unlockOver}
 	}
 	if p.End != NotEnded {
 		return Procedure{}, &Error{Kind: Expired, Rule: string(p.End)}
@@ -101,6 +114,9 @@ func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, 
 			return err
 		}
 		kind = p.Kind
+		if p.Kind == Unlock {
+			return errStep // its link ends a lock, and opens no page for a clave
+		}
 		same, begun, err = s.holds(tx, p, c, now)
 		switch {
 		case err != nil, begun:
@@ -158,7 +174,7 @@ func (s *Service) ResendFromLink(ctx context.Context, by Actor, l Link, d, m int
 	var charged Procedure
 	err := s.store.Update(ctx, l.ID.Shard(), func(tx Tx) (err error) {
 		charged, err = s.waitingBehind(tx, l, now)
-		if err == nil && charged.Step != StepSent {
+		if err == nil && (charged.Step != StepSent || charged.Kind == Unlock) {
 			err = &Error{Kind: Expired, Rule: "expired"}
 		}
 		if err == nil {

@@ -8,6 +8,8 @@ type MailKind string
 // The mails.
 const (
 	MailActivation     MailKind = "activation"      // «ACTIVACIÓN CLAVE»: link and code
+	MailUnlock         MailKind = "unlock"          // a link, and no code, that ends a lock
+	MailUnlocked       MailKind = "unlocked"        // that link was used
 	MailClaveSet       MailKind = "clave_set"       // a first clave was generated
 	MailClaveRecovered MailKind = "clave_recovered" // a clave was recovered
 	MailClaveChanged   MailKind = "clave_changed"   // somebody who knew it changed the clave
@@ -15,6 +17,9 @@ const (
 	MailRegisterChange MailKind = "register_change" // an import brought another address
 	MailActivationCode MailKind = "activation_code" // staff handed over a code
 )
+
+// hasLink reports whether a mail carries a link into a procedure.
+func (k MailKind) hasLink() bool { return k == MailActivation || k == MailUnlock }
 
 // Mail is one row of the outbox. It commits with the state it tells of and
 // holds no secret that could be used: links and codes are made when the mail is

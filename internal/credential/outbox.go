@@ -10,10 +10,10 @@ import (
 // rendering may know. A retry of the same mail carries the same ones.
 type Outgoing struct {
 	Mail
-	Link      Link          // of an activation
+	Link      Link          // of an activation or an unlock
 	Code      string        // of an activation: six digits
 	Objection Objection     // of a notice
-	Life      time.Duration // of an activation, from its acceptance
+	Life      time.Duration // of the link, from its acceptance
 }
 
 // Limits of the outbox.
@@ -27,7 +27,7 @@ const (
 	slowestRetry = 5 * time.Minute
 )
 
-// NextMails claims up to n due mails. An activation's clock starts here, by a
+// NextMails claims up to n due mails. The clock of a link starts here, by a
 // record that commits before the first attempt; one that its procedure no
 // longer needs is dropped.
 func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
@@ -52,8 +52,11 @@ func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 				continue
 			}
 			o := Outgoing{Mail: m, Life: s.policy.LinkLife}
+			if m.Kind.hasLink() {
+				o.Link = s.keys.link(m.Procedure, m.Generation)
+			}
 			if m.Kind == MailActivation {
-				o.Link, o.Code = s.keys.link(m.Procedure, m.Generation), s.keys.code(m.Procedure, m.Generation)
+				o.Code = s.keys.code(m.Procedure, m.Generation)
 			}
 			if !m.Notice.IsZero() {
 				o.Objection = s.keys.objection(m.Notice)
@@ -71,7 +74,7 @@ func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 // startClock notes the first attempt at an activation mail and reports whether
 // the mail is still wanted.
 func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
-	if m.Kind != MailActivation {
+	if !m.Kind.hasLink() {
 		return true, nil
 	}
 	if m.To.IsZero() {
@@ -103,7 +106,7 @@ func (s *Service) MailAccepted(ctx context.Context, m Outgoing) error {
 	now := s.now()
 	return s.store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
 		err := tx.FinishMail(m.ID, MailSent, now)
-		if err != nil || m.Kind != MailActivation {
+		if err != nil || !m.Kind.hasLink() {
 			return err
 		}
 		p, err := tx.Procedure(m.Procedure)
@@ -125,7 +128,7 @@ func (s *Service) MailRefused(ctx context.Context, m Outgoing, forGood bool) err
 	return s.store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
 		wait := min(time.Second<<min(m.Tries, 10), slowestRetry)
 		end := m.QueuedAt.Add(noticeLife)
-		if m.Kind == MailActivation {
+		if m.Kind.hasLink() {
 			p, err := tx.Procedure(m.Procedure)
 			if err != nil {
 				return ignoreNoRow(err)

@@ -13,6 +13,9 @@ type ProcedureKind string
 const (
 	Generate ProcedureKind = "generate" // «Generar mi clave por primera vez»
 	Recover  ProcedureKind = "recover"  // «Recuperar mi clave»
+
+	// Unlock is «Desbloqueo de clave», which has a page of its own.
+	Unlock ProcedureKind = "unlock"
 )
 
 // ParseProcedureKind takes the code of a kind as forms send it.

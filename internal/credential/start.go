@@ -27,9 +27,9 @@ const (
 	dearestFrom = 50
 )
 
-// Challenge makes a captcha challenge for the first page, dearer for a network
-// that misbehaves. ok is false where the policy leaves the captcha out.
-func (s *Service) Challenge(ctx context.Context, by Actor) (challenge CaptchaChallenge, ok bool, err error) {
+// Challenge makes a captcha challenge for the first page of a kind, dearer for a
+// network that misbehaves. ok is false where the policy leaves the captcha out.
+func (s *Service) Challenge(ctx context.Context, by Actor, kind ProcedureKind) (challenge CaptchaChallenge, ok bool, err error) {
 	if s.captcha == nil {
 		return CaptchaChallenge{}, false, nil
 	}
@@ -56,7 +56,11 @@ func (s *Service) Challenge(ctx context.Context, by Actor) (challenge CaptchaCha
 	if err != nil {
 		return CaptchaChallenge{}, false, err
 	}
-	return s.captcha.Challenge(now, captchaStart, factor), true, nil
+	purpose := captchaStart
+	if kind == Unlock {
+		purpose = captchaUnlock
+	}
+	return s.captcha.Challenge(now, purpose, factor), true, nil
 }
 
 // captchaPlaces is how many distinct failures of the captcha a network can have:
@@ -73,11 +77,11 @@ const (
 
 // checkCaptcha holds a solution against the toll. It uses nothing up; a bad one
 // makes the network's next challenges dearer.
-func (s *Service) checkCaptcha(ctx context.Context, by Actor, solution string, now time.Time) (id [32]byte, expires time.Time, err error) {
+func (s *Service) checkCaptcha(ctx context.Context, by Actor, purpose, solution string, now time.Time) (id [32]byte, expires time.Time, err error) {
 	if s.captcha == nil {
 		return id, expires, nil
 	}
-	id, expires, err = s.captcha.Verify(now, captchaStart, solution)
+	id, expires, err = s.captcha.Verify(now, purpose, solution)
 	if err == nil || solution == "" {
 		return id, expires, err
 	}
@@ -92,6 +96,18 @@ func (s *Service) checkCaptcha(ctx context.Context, by Actor, solution string, n
 	return id, expires, errors.Join(err, markErr)
 }
 
+// useCaptcha uses a solution up.
+func (s *Service) useCaptcha(tx Tx, id [32]byte, expires time.Time) error {
+	if s.captcha == nil {
+		return nil
+	}
+	first, err := tx.UseOnce(id, expires)
+	if err == nil && !first {
+		err = &Error{Kind: Invalid, Field: "captcha", Rule: "used"}
+	}
+	return err
+}
+
 // Start begins a procedure for a well-formed number, whether or not it is
 // anybody's, and gives the claim of the browser that holds it. Refusals: a
 // captcha that is missing, wrong, used or expired (Invalid); a network with too
@@ -99,7 +115,7 @@ func (s *Service) checkCaptcha(ctx context.Context, by Actor, solution string, n
 func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (_ Claim, err error) {
 	defer s.observed(PressStart, &form.Kind, &err)
 	now := s.now()
-	captchaID, captchaExpires, err := s.checkCaptcha(ctx, by, form.Captcha, now)
+	captchaID, captchaExpires, err := s.checkCaptcha(ctx, by, captchaStart, form.Captcha, now)
 	if err != nil {
 		return Claim{}, err
 	}
@@ -122,17 +138,11 @@ func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (_ Claim,
 	}
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		err := s.applicantHasRoom(tx, by, subject, now)
+		if err == nil {
+			err = s.useCaptcha(tx, captchaID, captchaExpires)
+		}
 		if err != nil {
 			return err
-		}
-		if s.captcha != nil {
-			first, err := tx.UseOnce(captchaID, captchaExpires)
-			if err != nil {
-				return err
-			}
-			if !first {
-				return &Error{Kind: Invalid, Field: "captcha", Rule: "used"}
-			}
 		}
 		if s.policy.asksBefore(form.Kind) {
 			p.Typed.Asked, err = s.asked(tx, subject)

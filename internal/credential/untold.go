@@ -46,7 +46,7 @@ func (s *Service) askUntold(ctx context.Context, by Actor, c Claim, person Perso
 		p.Typed.Untold, p.Typed.AskedAt, p.Typed.Fixed = true, now, fixed && !to.IsZero()
 		p.Step = StepSent
 		p.ExpiresAt = now.Add(s.policy.LinkCap)
-		to, err = s.queueUntold(tx, &p, to, person, now)
+		to, err = s.queueUntold(tx, &p, MailActivation, to, person, now)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func provenAddress(kind ProcedureKind, account Account, on []Address) (to Email,
 // queueUntold queues the mail of an untold procedure, or one to nobody that the
 // dispatcher drops, and gives whom it goes to. Beyond the cap of its number it
 // goes to nobody, and a link that lives goes on living.
-func (s *Service) queueUntold(tx Tx, p *Procedure, to Email, person Person, now time.Time) (Email, error) {
+func (s *Service) queueUntold(tx Tx, p *Procedure, kind MailKind, to Email, person Person, now time.Time) (Email, error) {
 	mails, err := tx.Attempts(p.Subject, BudgetUnproven)
 	if err != nil {
 		return Email{}, err
@@ -112,7 +112,7 @@ func (s *Service) queueUntold(tx Tx, p *Procedure, to Email, person Person, now 
 		return Email{}, err
 	}
 	return to, tx.QueueMail(Mail{
-		ID: newID(p.ID.Shard()), Kind: MailActivation, To: to,
+		ID: newID(p.ID.Shard()), Kind: kind, To: to,
 		Procedure: p.ID, Generation: p.Generation,
 		Facts:    MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now},
 		QueuedAt: now, Due: now,
@@ -134,7 +134,7 @@ func (s *Service) sendUntoldAgain(tx Tx, p Procedure, by Actor, person Person, n
 			return err
 		}
 	}
-	_, err := s.queueUntold(tx, &p, to, person, now)
+	_, err := s.queueUntold(tx, &p, MailActivation, to, person, now)
 	if err != nil {
 		return err
 	}

@@ -564,7 +564,7 @@ func TestDispatcherSendsAMailOnceThoughClaimedTwice(t *testing.T) {
 func TestDispatcherRefusesWhatItCannotRender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		odd := mailTo(t, 1)
-		odd.Kind = "unlock"
+		odd.Kind = "nothing we know"
 		outbox := newFakeOutbox(odd, mailTo(t, 2))
 		d := start(t, outbox, senderFunc(func(context.Context, Message) error { return nil }), nil)
 		wantSame(t, "ends", []ending{{1, "refused"}, {2, "accepted"}}, sorted(outbox, 2))

@@ -86,11 +86,12 @@ type frame struct {
 	Link        string
 }
 
-// activationView is the mail «ACTIVACIÓN CLAVE» (mission M10).
+// activationView is the mail «ACTIVACIÓN CLAVE» (mission M10), and the one that
+// ends a lock (M17).
 type activationView struct {
 	frame
 	Life string // in words
-	Code string
+	Code string // empty in the mail of an unlock
 }
 
 // noticeView is a mail that tells of an act and carries «No fui yo» (mission P5).
@@ -128,7 +129,14 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		f.Subject = r.Words.Text("mail.activation.subject")
 		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
 		view, page = activationView{frame: f, Life: r.life(o.Life), Code: o.Code}, "activation"
-	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailClaveChanged, credential.MailAddressChange, credential.MailRegisterChange,
+	case credential.MailUnlock:
+		if o.Link.ID.IsZero() || o.Life < time.Second {
+			return Message{}, fmt.Errorf("rendering mail %v: an unlock without link or life", o.ID)
+		}
+		f.Subject = r.Words.Text("mail.unlock.subject")
+		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
+		view, page = activationView{frame: f, Life: r.life(o.Life)}, "unlock"
+	case credential.MailUnlocked, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailClaveChanged, credential.MailAddressChange, credential.MailRegisterChange,
 		credential.MailActivationCode:
 		if o.Objection.Notice.IsZero() {
 			return Message{}, fmt.Errorf("rendering mail %v: a notice without a way to object", o.ID)

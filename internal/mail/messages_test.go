@@ -60,12 +60,15 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 	case credential.MailAddressChange:
 		o.Facts.NewMask = "l•••••@gmail.com"
 		o.Facts.HoldUntil = o.Facts.At.Add(24 * time.Hour)
+	case credential.MailUnlock:
+		o.Facts.Browser = ""
+		o.Link = credential.Link{ID: anID(200), Generation: 2}
 	case credential.MailActivationCode:
 		o.Facts.Browser = ""
 	case credential.MailRegisterChange:
 		o.Facts.Browser, o.Facts.NewMask = "", "l•••••@gmail.com"
 	}
-	if kind != credential.MailActivation {
+	if kind != credential.MailActivation && kind != credential.MailUnlock {
 		o.Notice = anID(201)
 		o.Objection = credential.Objection{Notice: anID(201)}
 	}
@@ -74,7 +77,7 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 
 var allKinds = []credential.MailKind{
 	credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
-	credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged,
+	credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged, credential.MailUnlock, credential.MailUnlocked,
 }
 
 func mustRender(tb testing.TB, r *Renderer, o credential.Outgoing) Message {
@@ -186,6 +189,9 @@ func TestRender(t *testing.T) {
 			}
 			subjects[m.Subject] = true
 			name, link := "No fui yo", home+"/no-fui-yo/"+o.Objection.Token()
+			if kind == credential.MailUnlock {
+				name, link = "CLIC PARA DESBLOQUEAR", home+"/clave/enlace/"+o.Link.Token()
+			}
 			if kind == credential.MailActivation {
 				name, link = "CLIC PARA CONTINUAR", home+"/clave/enlace/"+o.Link.Token()
 				if m.Subject != "ACTIVACIÓN CLAVE" {
@@ -328,10 +334,12 @@ func TestRenderRefuses(t *testing.T) {
 		kind   credential.MailKind
 		change func(*credential.Outgoing)
 	}{
-		"unknown kind":   {"unlock", func(*credential.Outgoing) {}},
+		"unknown kind":   {"nothing we know", func(*credential.Outgoing) {}},
 		"no id":          {credential.MailClaveSet, func(o *credential.Outgoing) { o.ID = credential.ID{} }},
 		"no link":        {credential.MailActivation, func(o *credential.Outgoing) { o.Link = credential.Link{} }},
 		"no code":        {credential.MailActivation, func(o *credential.Outgoing) { o.Code = "" }},
+		"no unlock link": {credential.MailUnlock, func(o *credential.Outgoing) { o.Link = credential.Link{} }},
+		"no unlock life": {credential.MailUnlock, func(o *credential.Outgoing) { o.Life = 0 }},
 		"no life":        {credential.MailActivation, func(o *credential.Outgoing) { o.Life = 0 }},
 		"no objection":   {credential.MailClaveRecovered, func(o *credential.Outgoing) { o.Objection = credential.Objection{} }},
 		"no new address": {credential.MailAddressChange, func(o *credential.Outgoing) { o.Facts.NewMask = "" }},

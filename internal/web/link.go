@@ -141,6 +141,9 @@ func (s *Server) linkPage(w http.ResponseWriter, r *http.Request, status int, p 
 	if err != nil {
 		return s.linkOver(w, r, link, err)
 	}
+	if look.Kind == credential.Unlock {
+		return s.unlockLinkPage(w, r, look)
+	}
 	view := linkView{
 		base: s.base(r, s.Words.Text("link.title")), Problems: p,
 		SameOne: look.SameOne, Reference: look.Reference, Until: s.Words.Clock(look.Until),

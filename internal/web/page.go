@@ -181,8 +181,10 @@ func (s *Server) actionOf(key string) string {
 	switch key {
 	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended", "expired_finished", "expired_replaced", "logged_out":
 		return "/"
-	case "changed", "expired_session":
+	case "changed", "expired_session", "unlocked":
 		return pathLogIn
+	case "expired_unlock_over":
+		return pathUnlock
 	case "denied_proof", "not_found_objection", "expired_objected", "expired_objection":
 		return pathHelp
 	case "invalid", "not_found_link", "conflict", "conflict_other_procedure", "expired_no_link", "fault":

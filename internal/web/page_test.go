@@ -133,6 +133,13 @@ func views(s *Server) []shown {
 			base: fullOutside(s, "log_in.title"), numberView: numberView{Documents: documents, Number: "171003406"},
 			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("clave", "rule.password.empty")},
 		}},
+		{"unlock", "zero", unlockView{base: zero}},
+		{"unlock", "problems", unlockView{
+			base: fullOutside(s, "unlock.title"), numberView: numberView{Documents: documents}, Captcha: `{"parameters":{}}`,
+			Problems: problems{rule("numero", "rule.number.empty"), rule("altcha", "rule.captcha.missing")},
+		}},
+		{"unlock_sent", "full", unlockSentView{calmOutside(s, "unlock_sent.title")}},
+		{"unlock_link", "full", unlockLinkView{calm("unlock_link.title"), "ABCD-2345", "10:35"}},
 		{"account", "zero", homeView{base: zero, Level: "none"}},
 		{"account", "declared", homeView{
 			base: calmOutside(s, "account.title"), Name: "Nina", Level: "declared", EndsAt: "10:35",
@@ -262,6 +269,7 @@ func views(s *Server) []shown {
 	for _, kind := range []credential.MailKind{
 		credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
 		credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged,
+		credential.MailUnlock, credential.MailUnlocked,
 	} {
 		list = append(list, shown{"objection", string(kind), objectionView{base: zero, Kind: kind}})
 	}
@@ -774,7 +782,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 	known := []string{
 		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
-		pathChange, "/salir", pathAccount + "/sesiones", "/clave/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
+		pathChange, "/salir", pathAccount + "/sesiones", pathUnlock, PathLink + "/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {

@@ -119,6 +119,7 @@ const (
 	pathLogIn         = "/ingresar"
 	pathAccount       = "/mi-cuenta"
 	pathChange        = "/clave/cambiar"
+	pathUnlock        = "/clave/desbloquear"
 )
 
 // Citizens is the whole site: route table and middleware.
@@ -158,6 +159,7 @@ func (s *Server) Citizens() http.Handler {
 	handle("GET "+PathLink, s.showLink)
 	handle("POST "+PathLink, s.continueLink)
 	handle("POST "+PathLink+"/reenviar", s.resendFromLink)
+	handle("POST "+PathLink+"/desbloquear", s.openLock)
 	handle("GET "+PathObjection+"/{token}", s.showObjection)
 	handle("POST "+PathObjection+"/{token}", s.object)
 
@@ -169,7 +171,9 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+pathAccount+"/sesiones", s.endSession)
 	handle("GET "+pathChange, s.showChange)
 	handle("POST "+pathChange, s.changeClave)
-	handle("GET /clave/desbloquear", s.notOpen("unlock"))
+	handle("GET "+pathUnlock, s.showUnlock)
+	handle("POST "+pathUnlock, s.askUnlock)
+	handle("GET "+pathUnlock+"/correo", s.showUnlockSent)
 
 	handle("GET /static/{hash}/{file}", s.static)
 	handle("GET /favicon.ico", s.favicon)

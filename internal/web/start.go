@@ -52,7 +52,7 @@ func (s *Server) startPage(w http.ResponseWriter, r *http.Request, status int, p
 	for _, a := range credential.Audiences() {
 		view.Audiences = append(view.Audiences, s.choice("start.audience.", string(a), audience))
 	}
-	challenge, ok, err := s.Service.Challenge(r.Context(), s.actor(r))
+	challenge, ok, err := s.Service.Challenge(r.Context(), s.actor(r), "")
 	if err != nil {
 		return err
 	}

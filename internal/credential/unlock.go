@@ -1,0 +1,154 @@
+package credential
+
+import (
+	"context"
+	"time"
+)
+
+// UnlockForm is the page of «Desbloqueo de clave» as typed.
+type UnlockForm struct {
+	Number  Number
+	Captcha string
+}
+
+// captchaUnlock binds a captcha to that page.
+const captchaUnlock = "unlock"
+
+// AskUnlock is «Desbloquear»: a mail with a link, and no code, leaves for a locked
+// account whose address was verified in person, and for nobody else. Every number
+// costs the same work and gets the same answer; what is spent is one of the
+// number's mails asked without proof. Refusals: those of [Service.Start].
+func (s *Service) AskUnlock(ctx context.Context, by Actor, form UnlockForm) (err error) {
+	kind := Unlock
+	defer s.observed(PressUnlock, &kind, &err)
+	now := s.now()
+	captchaID, captchaExpires, err := s.checkCaptcha(ctx, by, captchaUnlock, form.Captcha, now)
+	if err != nil {
+		return err
+	}
+	subject := s.keys.Subject(form.Number)
+	person, found, err := s.person(ctx, subject)
+	if err != nil {
+		return err
+	}
+	p := Procedure{
+		ID: newID(subject.Shard()), Subject: subject, Kind: Unlock, Step: StepSent, Policy: s.policy.Name,
+		Reference: newReference(), CreatedAt: now, ExpiresAt: now.Add(s.policy.LinkCap),
+		Typed: Typed{Document: form.Number.Document(), Number: form.Number, Untold: true, AskedAt: now},
+	}
+	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		err := s.applicantHasRoom(tx, by, subject, now)
+		if err == nil {
+			err = s.useCaptcha(tx, captchaID, captchaExpires)
+		}
+		if err != nil {
+			return err
+		}
+		to, err := s.unlockAddress(tx, subject, person, now)
+		if err != nil {
+			return err
+		}
+		if !found || !person.Death.IsZero() {
+			to = Email{}
+		}
+		fresh := p // an update may run more than once
+		to, err = s.queueUntold(tx, &fresh, MailUnlock, to, person, now)
+		if err != nil {
+			return err
+		}
+		fresh.Typed.Email = to.Reveal()
+		err = tx.CreateProcedure(fresh)
+		if err != nil {
+			return err
+		}
+		for _, key := range s.applicantKeys(by) {
+			err = tx.Mark(key.scope, key.hash, subject, now)
+			if err != nil {
+				return err
+			}
+		}
+		return audited(tx, fresh, by, ActUnlockAsked, now, nil)
+	})
+	if err == nil {
+		s.mailQueued()
+	}
+	return err
+}
+
+// unlockAddress is where the mail of an unlock goes; the zero Email where the
+// number is not locked, has no clave, or has no address verified in person.
+func (s *Service) unlockAddress(tx Tx, subject Subject, person Person, now time.Time) (Email, error) {
+	account, err := tx.Account(subject)
+	if err != nil && !isNoRow(err) {
+		return Email{}, err
+	}
+	wrong, err := tx.Attempts(subject, BudgetClave)
+	if err != nil {
+		return Email{}, err
+	}
+	on, err := addressesOf(tx, subject, person)
+	if err != nil {
+		return Email{}, err
+	}
+	room, _ := wrong.room(now, limit{Count: s.policy.LockAfter, Window: s.policy.LockLife})
+	fixed, ok := fixedAddress(on)
+	if room || !ok || account.Clave == "" {
+		return Email{}, nil
+	}
+	return fixed.Email, nil
+}
+
+// OpenLock is «Desbloquear mi clave» behind the mailed link: the lock ends, and the
+// clave works again. It counts once. It returns the device id to remember this
+// browser by. Expired "unlock_over" says that the link is over, whatever ended it.
+func (s *Service) OpenLock(ctx context.Context, by Actor, l Link) (_ DeviceID, err error) {
+	kind := Unlock
+	defer s.observed(PressUnlock, &kind, &err)
+	now := s.now()
+	look, err := s.LookLink(ctx, l, nil)
+	if err == nil && look.Kind != Unlock {
+		err = errStep
+	}
+	if err != nil {
+		return DeviceID{}, err
+	}
+	person, _, err := s.person(ctx, look.subject)
+	if err != nil {
+		return DeviceID{}, err
+	}
+	var device DeviceID
+	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
+		p, err := s.behind(tx, l, now)
+		if err != nil {
+			return err
+		}
+		p.Step, p.End, p.EndedAt = StepDone, Finished, now
+		err = saved(tx, p, by, ActUnlocked, now, nil)
+		if err != nil {
+			return err
+		}
+		wrong, err := tx.Attempts(p.Subject, BudgetClave)
+		if err != nil {
+			return err
+		}
+		wrong.Times, wrong.Total = nil, 0
+		err = tx.SaveAttempts(wrong)
+		if err != nil {
+			return err
+		}
+		device, err = s.rememberDevice(tx, by, p.Subject, now)
+		if err != nil {
+			return err
+		}
+		told, err := addressesOf(tx, p.Subject, person)
+		if err != nil {
+			return err
+		}
+		return s.notify(tx, p, MailUnlocked, told, s.facts(p, by, person, now), now)
+	})
+	if err != nil {
+		return DeviceID{}, err
+	}
+	s.mailQueued()
+	return device, nil
+}

@@ -1,0 +1,106 @@
+package site
+
+import (
+	"testing"
+	"time"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/mailbox"
+	"aldaba/internal/web"
+)
+
+// askUnlock fills the page of «Desbloqueo de clave».
+func (b *browser) askUnlock(p web.DemoPerson) *answer {
+	b.w.t.Helper()
+	return b.get("/clave/desbloquear").want(200).press("Desbloquear", "documento", p.Document, "numero", p.Number)
+}
+
+const unlockSubject = "DESBLOQUEO DE CLAVE"
+
+// The mailed link ends the lock once, and the old clave works again; only for a
+// locked account whose address was verified in person does a mail leave.
+func TestUnlock(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["bloqueada-presencial"]
+		w.browser().logIn(p, p.Clave).want(429)
+		first := ""
+		for _, who := range []web.DemoPerson{
+			p, w.people["bloqueada"], w.people["con-clave-presencial"], w.people["nueva-presencial"], w.people["fallecida"], nobody(p),
+		} {
+			page := w.browser().askUnlock(who).want(303).follow().want(200)
+			if first == "" {
+				first = page.Body.String()
+			}
+			if page.Body.String() != first {
+				t.Errorf("%s: another page", who.Case)
+			}
+		}
+		w.waitFor("unlock mail", func() bool { return len(w.mails(p.Email, unlockSubject)) > 0 })
+		w.settled()
+		if n := len(w.box.Messages("")); n != 1 {
+			t.Errorf("%d mails, want the one to who is locked and was seen", n)
+		}
+		link := linkIn(t, w.mails(p.Email, unlockSubject)[0], "/clave/enlace/")
+		scanner, b := w.browser(), w.browser()
+		for range 3 {
+			scanner.get(link).want(303)
+		}
+		page := b.get(link).want(303).follow().want(200)
+		w.browser().logIn(p, p.Clave).want(429)
+		page.press("Desbloquear mi clave").want(200)
+		w.browser().logIn(p, p.Clave).want(303)
+		// It counts once, and tells.
+		b.get(link).want(410)
+		page.press("Desbloquear mi clave").want(410)
+		w.settled()
+		if n := len(w.mails(p.Email, "Aviso: se desbloqueó su clave")); n != 1 {
+			t.Errorf("%d notices, want 1", n)
+		}
+		// This browser is known now: strangers do not keep it out.
+		for range 5 {
+			w.clock.advance(10 * time.Second)
+			w.browser().logIn(p, "una clave equivocada").want(422)
+		}
+		w.browser().logIn(p, p.Clave).want(429)
+		b.logIn(p, p.Clave).want(303)
+	})
+}
+
+// The link of one procedure does not do what that of another does, and it ends.
+func TestS7_UnlockLinkUnlocksAlone(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), with("link_life", "3m"))
+	p := w.people["bloqueada-presencial"]
+	ask := func(n int) mailbox.Message {
+		w.browser().askUnlock(p).want(303)
+		w.waitFor("unlock mail", func() bool { return len(w.mails(p.Email, unlockSubject)) >= n })
+		w.settled()
+		return w.mails(p.Email, unlockSubject)[0]
+	}
+	b := w.browser()
+	link := linkIn(t, ask(1), "/clave/enlace/")
+	page := b.get(link).want(303).follow().want(200)
+	_, inputs := page.form("Desbloquear mi clave")
+	inputs.Set("dia", "1")
+	inputs.Set("mes", "1")
+	if a := b.send("POST", "/clave/enlace", inputs); a.Code == 200 || a.Header().Get("Location") == "/clave/generar-recuperar/nueva-clave" {
+		t.Errorf("an unlock's link leads to a clave: %v", a)
+	}
+	b.send("POST", "/clave/enlace/reenviar", inputs).want(410)
+	w.clock.advance(3 * time.Minute)
+	b.get(link).want(410)
+	page.press("Desbloquear mi clave").want(410)
+	if n := len(w.mails(p.Email, unlockSubject)); n != 1 {
+		t.Errorf("%d mails", n)
+	}
+	// And the link of a recover ends no lock.
+	r := w.browser()
+	r.sent(credential.Recover, p, "")
+	m := w.activation(p.Email, 1)
+	behind := r.get(linkIn(t, m, "/clave/enlace/")).want(303).follow().want(200)
+	_, inputs = behind.form("Continuar")
+	if a := r.send("POST", "/clave/enlace/desbloquear", inputs); a.Code == 200 {
+		t.Errorf("a recover's link unlocks: %v", a)
+	}
+	w.browser().logIn(p, p.Clave).want(429)
+}

@@ -1,0 +1,89 @@
+package web
+
+import (
+	"net/http"
+
+	"aldaba/internal/credential"
+)
+
+// unlockView is «Desbloqueo de clave».
+type unlockView struct {
+	base
+	numberView
+	Problems problems
+	Captcha  string // the challenge as JSON; empty where the policy leaves it out
+}
+
+func (s *Server) showUnlock(w http.ResponseWriter, r *http.Request) error {
+	return s.unlockPage(w, r, http.StatusOK, nil)
+}
+
+func (s *Server) unlockPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
+	view := unlockView{base: s.base(r, s.Words.Text("unlock.title")), numberView: s.numberView(r), Problems: p}
+	view.Problem = len(p) > 0
+	challenge, ok, err := s.Service.Challenge(r.Context(), s.actor(r), credential.Unlock)
+	if err != nil {
+		return err
+	}
+	if ok {
+		view.Captcha = challenge.String()
+	}
+	s.render(w, r, status, "unlock", view)
+	return nil
+}
+
+// unlockSentView is the page that everyone comes to.
+type unlockSentView struct{ base }
+
+// askUnlock is «Desbloquear».
+func (s *Server) askUnlock(w http.ResponseWriter, r *http.Request) error {
+	err := form(r)
+	if err != nil {
+		return err
+	}
+	number, err := postedNumber(r)
+	if err == nil {
+		err = s.Service.AskUnlock(r.Context(), s.actor(r), credential.UnlockForm{Number: number, Captcha: r.PostForm.Get("altcha")})
+	}
+	if err == nil {
+		redirect(w, pathUnlock+"/correo")
+		return nil
+	}
+	return s.refused(w, r, err, func(status int, p problems) error { return s.unlockPage(w, r, status, p) })
+}
+
+func (s *Server) showUnlockSent(w http.ResponseWriter, r *http.Request) error {
+	s.render(w, r, http.StatusOK, "unlock_sent", unlockSentView{s.base(r, s.Words.Text("unlock_sent.title"))})
+	return nil
+}
+
+// unlockLinkView is the page behind the link of an unlock.
+type unlockLinkView struct {
+	base
+	Reference, Until string
+}
+
+func (s *Server) unlockLinkPage(w http.ResponseWriter, r *http.Request, look credential.LinkView) error {
+	view := unlockLinkView{
+		base: s.base(r, s.Words.Text("unlock_link.title")), Reference: look.Reference, Until: s.Words.Clock(look.Until),
+	}
+	view.Procedure = look.ID.String()
+	s.render(w, r, http.StatusOK, "unlock_link", view)
+	return nil
+}
+
+// openLock is «Desbloquear mi clave».
+func (s *Server) openLock(w http.ResponseWriter, r *http.Request) error {
+	link, err := s.postedLink(r)
+	if err != nil {
+		return err
+	}
+	device, err := s.Service.OpenLock(r.Context(), s.actor(r), link)
+	if err != nil {
+		return err
+	}
+	s.setCookie(w, cookieDevice, device.Token(), s.Service.Policy().DeviceLife)
+	s.dropCookie(w, cookieLink)
+	s.message(w, r, http.StatusOK, "unlocked")
+	return nil
+}
