@@ -201,7 +201,7 @@ func (s *Service) ResendFromLink(ctx context.Context, by Actor, l Link, d, m int
 		case refusal != nil:
 			return audited(tx, p, by, ActCodeFailed, now, nil)
 		case p.Typed.Untold:
-			return s.sendUntoldAgain(tx, p, by, person, now)
+			return s.sendUntoldAgain(tx, p, by, person, false, now)
 		}
 		return s.sendAgain(tx, p, by, person, now)
 	})

@@ -83,12 +83,12 @@ func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
 			return err
 		}
 		v = s.progress(p, now)
-		if p.Step == StepContact || p.Step == StepContactReview {
+		if s.showsContact(p.Step) {
 			set, err = tx.Addresses(p.Subject)
 		}
 		return err
 	})
-	if err != nil || p.Step != StepContact && p.Step != StepContactReview {
+	if err != nil || !s.showsContact(p.Step) {
 		return v, err
 	}
 	person, _, err := s.person(ctx, p.Subject)
@@ -106,6 +106,11 @@ func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
 		}
 	}
 	return v, nil
+}
+
+// showsContact reports whether the page of a step shows the address, or asks it.
+func (s *Service) showsContact(step Step) bool {
+	return step == StepContact || step == StepContactReview || step == StepQuestions && s.policy.contactWithQuestions()
 }
 
 func (s *Service) progress(p Procedure, now time.Time) Progress {

@@ -103,12 +103,13 @@ func (s *Service) held(tx Tx, c Claim, now time.Time) (Procedure, error) {
 		}
 		return Procedure{}, &Error{Kind: Expired, Rule: string(Finished)}
 	}
-	if p.untold() && p.Policy == s.policy.Name && now.Before(p.ExpiresAt) {
+	seen := p
+	if p.untold() {
 		// However its mail was answered elsewhere: whoever waits with nothing but a
-		// birth date does not learn it.
-		return p, nil
+		// birth date does not learn it, neither now nor when the time is over.
+		seen.End = NotEnded
 	}
-	return p, s.over(p, now)
+	return p, s.over(seen, now)
 }
 
 // over is [Procedure.over]; a procedure begun under another policy, which asked

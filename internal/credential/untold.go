@@ -119,13 +119,17 @@ func (s *Service) queueUntold(tx Tx, p *Procedure, kind MailKind, to Email, pers
 	})
 }
 
-// sendUntoldAgain is «Enviar de nuevo» of an untold procedure.
-func (s *Service) sendUntoldAgain(tx Tx, p Procedure, by Actor, person Person, now time.Time) error {
-	if p.Typed.Again >= s.policy.Resends {
-		return &Error{Kind: TooMany, Rule: "resends", RetryAfter: p.ExpiresAt.Sub(now)}
+// sendUntoldAgain is «Enviar de nuevo» of an untold procedure, on its page or
+// behind its link. What is pressed behind the link does not show on the page: the
+// tries at the birthday bound it.
+func (s *Service) sendUntoldAgain(tx Tx, p Procedure, by Actor, person Person, here bool, now time.Time) error {
+	if here {
+		if p.Typed.Again >= s.policy.Resends {
+			return &Error{Kind: TooMany, Rule: "resends", RetryAfter: p.ExpiresAt.Sub(now)}
+		}
+		p.Typed.Again++
+		p.Typed.AskedAt = now
 	}
-	p.Typed.Again++
-	p.Typed.AskedAt = now
 	var to Email
 	if p.mailed() {
 		var err error

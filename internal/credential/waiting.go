@@ -23,7 +23,7 @@ func (s *Service) Resend(ctx context.Context, by Actor, c Claim) (err error) {
 		}
 		kind = p.Kind
 		if p.Typed.Untold {
-			return s.sendUntoldAgain(tx, p, by, person, now)
+			return s.sendUntoldAgain(tx, p, by, person, true, now)
 		}
 		return s.sendAgain(tx, p, by, person, now)
 	})
