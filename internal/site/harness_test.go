@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -20,11 +21,13 @@ import (
 	"aldaba/internal/mailbox"
 	"aldaba/internal/sqlstore/pgtest"
 	"aldaba/internal/web"
+	"aldaba/internal/words"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-// engines runs a test on both databases.
+// engines runs a test on both databases, under the default policy. What a policy
+// has a part in goes through [presets].
 func engines(t *testing.T, f func(t *testing.T, dsn string)) {
 	t.Run("sqlite", func(t *testing.T) { t.Parallel(); f(t, filepath.Join(t.TempDir(), "aldaba.db")) })
 	t.Run("postgres", func(t *testing.T) { t.Parallel(); f(t, pgtest.Start(t)) })
@@ -66,11 +69,15 @@ type world struct {
 type option func(*Config, *worldConfig)
 
 type worldConfig struct {
+	preset string
 	set    map[string]string
 	people int
 	refuse func(to string) error
 	idle   bool
 }
+
+// under chooses the policy's preset.
+func under(preset string) option { return func(_ *Config, w *worldConfig) { w.preset = preset } }
 
 // with overrides values of the policy.
 func with(pairs ...string) option {
@@ -106,13 +113,13 @@ func newWorld(t testing.TB, dsn string, options ...option) *world {
 		Database: dsn, Keys: keys, PublicURL: publicURL, Institution: DemoInstitution(),
 		HeadsFile: filepath.Join(t.TempDir(), "heads.jsonl"), Now: clock.Now, Demo: &web.Demo{},
 	}
-	wc := worldConfig{people: 5, set: map[string]string{
+	wc := worldConfig{preset: credential.Ficha2026, people: 5, set: map[string]string{
 		"captcha_cost": "0", "hash_memory_kib": "64", "hash_passes": "1", "numbers_per_network": "0",
 	}}
 	for _, o := range options {
 		o(&config, &wc)
 	}
-	policy, err := credential.Preset(credential.Ficha2026)
+	policy, err := credential.Preset(wc.preset)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -576,15 +583,31 @@ func (b *browser) beginWith(kind credential.ProcedureKind, document, number, aud
 		"necesita", string(kind), "documento", document, "soy", audience, "numero", number)
 }
 
-// proof gives the right values of a proof page for a person. A question that
-// the person cannot answer gets a wrong answer that has the right shape.
+// wrongCode is an activation code of the right shape that nobody was given.
+const wrongCode = "22222-33333"
+
+// proof gives the right values of a proof page for a person, whatever the page
+// asks. What the person cannot answer gets a wrong answer of the right shape.
 func (a *answer) proof(p web.DemoPerson) []string {
 	a.b.w.t.Helper()
-	day, month := "1", "1"
+	year, day, month := "1970", "1", "1"
 	if len(p.Birth) == 10 {
-		day, month = strings.TrimLeft(p.Birth[8:], "0"), strings.TrimLeft(p.Birth[5:7], "0")
+		year, day, month = p.Birth[:4], strings.TrimLeft(p.Birth[8:], "0"), strings.TrimLeft(p.Birth[5:7], "0")
 	}
-	pairs := []string{"dia", day, "mes", month}
+	pairs := append([]string{"dia", day, "mes", month}, a.answers(p)...)
+	_, inputs := a.form("Continuar")
+	if inputs.Has("anio") {
+		pairs = append(pairs, "anio", year)
+	}
+	if inputs.Has("activacion") {
+		pairs = append(pairs, "activacion", cmp.Or(p.Activation, wrongCode))
+	}
+	return pairs
+}
+
+// answers gives a person's answers to the questions of a page.
+func (a *answer) answers(p web.DemoPerson) (pairs []string) {
+	a.b.w.t.Helper()
 	for text, q := range a.questions() {
 		if !strings.HasPrefix(q.name, "record.") && !strings.HasPrefix(q.name, "bank.") {
 			continue
@@ -615,31 +638,85 @@ func (b *browser) prove(kind credential.ProcedureKind, p web.DemoPerson) *answer
 var fakeAnswers = []string{"Escuela del Arrayán", "Calle Larga", "Tamales de yuca", "El Cóndor", "Capulí morado",
 	"Laguna verde", "Guitarra vieja", "Mote pillo", "Barco de papel", "Tren azul"}
 
-// bank fills the first three questions of the bank.
-func (a *answer) bank() *answer {
-	a.b.w.t.Helper()
-	_, inputs := a.form("Continuar")
-	pairs := []string{}
-	i := 0
-	for _, id := range credential.PersonalQuestions() {
-		if _, ok := inputs["bank."+string(id)]; ok {
-			pairs = append(pairs, "bank."+string(id), fakeAnswers[i])
-			i++
-		}
+// chosen is a person who answers as [answer.filled] chose.
+func chosen(p web.DemoPerson) web.DemoPerson {
+	p.Answers = map[string]string{}
+	for i, id := range credential.PersonalQuestions() {
+		p.Answers[words.Spanish().PersonalQuestion(id)] = fakeAnswers[i]
 	}
-	return a.press("Continuar", pairs...)
+	return p
 }
 
-// sent walks a person up to the waiting page. email is what is typed where the
-// address is not fixed.
+// filled gives values for whichever page stands between the verdict and the
+// review of the address: the bank of ten, the page of picture and question, the
+// contact page.
+func (a *answer) filled(email string) (pairs []string) {
+	a.b.w.t.Helper()
+	_, inputs := a.form("Continuar")
+	for i, id := range credential.PersonalQuestions() {
+		if name := "bank." + string(id); inputs.Has(name) {
+			pairs = append(pairs, name, fakeAnswers[i])
+		}
+	}
+	if inputs.Has("pregunta") {
+		pairs = append(pairs, "imagen", string(credential.SecurityImages()[3]), "telefono", "099 876 5432",
+			"pregunta", string(credential.PersonalQuestions()[0]), "respuesta", fakeAnswers[0])
+	}
+	if inputs.Has("correo") {
+		pairs = append(pairs, "correo", email)
+	}
+	return pairs
+}
+
+// toContact walks from the page behind the verdict to the one that asks for the
+// address.
+func (a *answer) toContact() *answer {
+	a.b.w.t.Helper()
+	_, inputs := a.form("Continuar")
+	if a.path == journey[3] || inputs.Has("pregunta") {
+		return a
+	}
+	return a.press("Continuar", a.filled("")...).want(303).follow().want(200).toContact()
+}
+
+// contact sends the page that asks for the address.
+func (a *answer) contact(email string) *answer {
+	a.b.w.t.Helper()
+	return a.press("Continuar", a.filled(email)...)
+}
+
+// toReview walks from the page behind the verdict to the review of the address.
+func (a *answer) toReview(email string) *answer {
+	a.b.w.t.Helper()
+	return a.toContact().contact(email).want(303).follow().want(200)
+}
+
+// sent walks a person up to the waiting page. email is what is typed where an
+// address is asked.
 func (b *browser) sent(kind credential.ProcedureKind, p web.DemoPerson, email string) *answer {
 	b.w.t.Helper()
 	page := b.prove(kind, p).want(303).follow().want(200)
-	if kind == credential.Generate {
-		page = page.bank().want(303).follow().want(200)
+	if page.path == journey[5] {
+		return page
 	}
-	page = page.press("Continuar", "correo", email).want(303).follow().want(200)
-	return page.press("Aceptar").want(303).follow().want(200)
+	return page.toReview(email).press("Aceptar").want(303).follow().want(200)
+}
+
+// own answers the own question behind the link, where one is asked.
+func (a *answer) own(p web.DemoPerson) *answer {
+	a.b.w.t.Helper()
+	if a.path != pathOwnQuestion {
+		return a
+	}
+	return a.press("Continuar", a.answers(p)...).want(303).follow().want(200)
+}
+
+// opened opens a mailed link in the browser that waits for it, up to the last
+// page.
+func (b *browser) opened(m mailbox.Message, p web.DemoPerson) *answer {
+	b.w.t.Helper()
+	page := b.get(linkIn(b.w.t, m, "/clave/enlace/")).want(303).follow().want(200)
+	return page.press("Continuar").want(303).follow().want(200).own(p)
 }
 
 // goodClave is a clave that no rule refuses.
@@ -661,9 +738,7 @@ func (b *browser) finished(kind credential.ProcedureKind, p web.DemoPerson, emai
 	before := len(b.w.mails(to, "ACTIVACIÓN CLAVE"))
 	b.sent(kind, p, email)
 	m := b.w.activation(to, before+1)
-	page := b.get(linkIn(b.w.t, m, "/clave/enlace/")).want(303).follow().want(200)
-	page = page.press("Continuar").want(303).follow().want(200)
-	page.setClave(clave).want(303).follow().want(200)
+	b.opened(m, p).setClave(clave).want(303).follow().want(200)
 	return m
 }
 

@@ -8,8 +8,8 @@ import (
 
 // TestGenerate walks the whole journey of everyone who never had a clave.
 func TestGenerate(t *testing.T) {
-	engines(t, func(t *testing.T, dsn string) {
-		w := newWorld(t, dsn)
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
 		for _, name := range []string{"nueva", "nueva-presencial", "extranjera", "pensionista", "derechohabiente", "empleador"} {
 			p := w.people[name]
 			w.browser().finished(credential.Generate, p, name+"@correo.example", goodClave)
@@ -21,7 +21,7 @@ func TestGenerate(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := credential.Declared
-			if p.InPerson {
+			if p.InPerson || p.Activation != "" {
 				want = credential.InPerson
 			}
 			if account.Level != want {
@@ -34,8 +34,8 @@ func TestGenerate(t *testing.T) {
 // TestRecover walks the whole journey of people who have a clave, and of one
 // who has just made it.
 func TestRecover(t *testing.T) {
-	engines(t, func(t *testing.T, dsn string) {
-		w := newWorld(t, dsn)
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
 		for _, name := range []string{"con-clave", "con-clave-presencial", "bloqueada", "bloqueada-presencial"} {
 			p := w.people[name]
 			w.browser().finished(credential.Recover, p, p.Email, goodClave)
@@ -46,42 +46,13 @@ func TestRecover(t *testing.T) {
 		p := w.people["nueva"]
 		b := w.browser()
 		b.finished(credential.Generate, p, "nueva@correo.example", goodClave)
-		page := b.begin(credential.Recover, p).want(303).follow().want(200)
-		_, inputs := page.form("Continuar")
-		pairs := page.proof(p)
-		i := 0
-		for _, id := range credential.PersonalQuestions() {
-			if _, ok := inputs["bank."+string(id)]; ok {
-				pairs = append(pairs, "bank."+string(id), bankAnswer(t, id))
-				i++
-			}
-		}
-		if i != 3 {
-			t.Fatalf("a recover asks %d questions, want 3", i)
-		}
-		page = page.press("Continuar", pairs...).want(303).follow().want(200).press("Aceptar").want(303).follow().want(200)
-		page = page.press("Continuar", "correo", "nueva@correo.example").want(303).follow().want(200)
-		page.press("Aceptar").want(303).follow().want(200)
+		p = chosen(p)
+		b.sent(credential.Recover, p, "nueva@correo.example")
 		m := w.activation("nueva@correo.example", 2)
-		page = b.get(pathWaitingForTest).want(200).press("Continuar", "codigo", lineIn(t, m, "Código")).want(303).follow().want(200)
-		page.setClave(goodClave + "-2").want(303).follow().want(200).press("Finalizar").want(303).follow().want(200)
+		page := b.get(journey[5]).want(200).press("Continuar", "codigo", lineIn(t, m, "Código")).want(303).follow().want(200)
+		page.own(p).setClave(goodClave + "-2").want(303).follow().want(200).press("Finalizar").want(303).follow().want(200)
 		if !w.hasClave(p, goodClave+"-2") {
 			t.Error("the recovered clave is not the one that was set")
 		}
 	})
-}
-
-const pathWaitingForTest = "/clave/generar-recuperar/espera"
-
-// bankAnswer gives the answer that [answer.bank] gave to a question: it fills the
-// bank in the order of PersonalQuestions.
-func bankAnswer(t *testing.T, id credential.PersonalQuestionID) string {
-	t.Helper()
-	for i, one := range credential.PersonalQuestions() {
-		if one == id {
-			return fakeAnswers[i]
-		}
-	}
-	t.Fatalf("no question %s", id)
-	return ""
 }

@@ -11,7 +11,11 @@ import (
 // TestLimitsBehindAProxy: the limit per network counts the applicant's address
 // as the trusted proxy tells it, and nobody else's word for it.
 func TestLimitsBehindAProxy(t *testing.T) {
-	w := newWorld(t, dsnOf(t, "sqlite"), idle(), with("numbers_per_network", "1"),
+	presetsOnce(t, limitsBehindAProxy)
+}
+
+func limitsBehindAProxy(t *testing.T, dsn string, preset option) {
+	w := newWorld(t, dsn, preset, idle(), with("numbers_per_network", "1"),
 		configured(func(c *Config) { c.Proxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.10/32")} }))
 	from := func(remote, forwarded string) *browser {
 		b := w.browser()

@@ -11,8 +11,8 @@ import (
 // TestS8_SpyBeforeTheVerdict: a procedure that somebody began with nothing but a
 // number tells nothing of what its owner does meanwhile.
 func TestS8_SpyBeforeTheVerdict(t *testing.T) {
-	engines(t, func(t *testing.T, dsn string) {
-		w := newWorld(t, dsn)
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
 		p := w.people["pensionista"]
 		spy, reviewing := w.browser(), w.browser()
 		before := spy.begin(credential.Generate, p).want(303).follow().want(200)
@@ -30,8 +30,8 @@ func TestS8_SpyBeforeTheVerdict(t *testing.T) {
 // TestS27_ClaimIsRenewed: a cookie copied before the proof opens nothing after
 // it, and one copied before the code nothing after that.
 func TestS27_ClaimIsRenewed(t *testing.T) {
-	engines(t, func(t *testing.T, dsn string) {
-		w := newWorld(t, dsn)
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
 		p := w.people["nueva"]
 		b := w.browser()
 		page := b.begin(credential.Generate, p).want(303).follow().want(200)
@@ -39,9 +39,7 @@ func TestS27_ClaimIsRenewed(t *testing.T) {
 		page = page.press("Continuar", page.proof(p)...).want(303).follow().want(200)
 		page = page.press("Aceptar").want(303).follow().want(200)
 		thief.get(page.path).want(410)
-		page = page.bank().want(303).follow().want(200)
-		page = page.press("Continuar", "correo", "nueva@correo.example").want(303).follow().want(200)
-		page.press("Aceptar").want(303)
+		page.toReview("nueva@correo.example").press("Aceptar").want(303)
 		m := w.activation("nueva@correo.example", 1)
 		thief = b.clone()
 		page = b.get("/clave/generar-recuperar/espera").press("Continuar", "codigo", lineIn(t, m, "Código")).want(303).follow().want(200)
@@ -54,22 +52,22 @@ func TestS27_ClaimIsRenewed(t *testing.T) {
 // the same answers, and no other change of address is taken while it lives; the
 // address on record still is.
 func TestObjectionEndsEverythingProven(t *testing.T) {
-	engines(t, func(t *testing.T, dsn string) {
-		w := newWorld(t, dsn)
-		p := w.people["con-clave"]
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
+		kind, p := w.retyping(w.people["con-clave"])
 		first, second, third := w.browser(), w.browser(), w.browser()
-		first.sent(credential.Recover, p, "ladron1@malo.example")
-		second.sent(credential.Recover, p, "ladron2@malo.example")
+		first.sent(kind, p, "ladron1@malo.example")
+		w.waitFor("the older notice", func() bool { return len(w.mails(p.Email, "")) == 1 })
+		second.sent(kind, p, "ladron2@malo.example")
 		first.get("/clave/generar-recuperar/espera").want(410) // one change waits at a time
-		third.prove(credential.Recover, p).want(303).follow().want(200)
+		third.prove(kind, p).want(303).follow().want(200)
 		w.waitFor("two notices", func() bool { return len(w.mails(p.Email, "")) >= 2 })
 		page := w.browser().get(linkIn(t, w.mails(p.Email, "")[0], "/no-fui-yo/")).want(200)
 		w.browser().send(http.MethodPost, page.path, nil).want(200)
 		second.get("/clave/generar-recuperar/espera").want(410)
 		third.get("/clave/generar-recuperar/correo").want(410)
 
-		again := w.browser().prove(credential.Recover, p).want(303).follow().want(200)
-		again = again.press("Continuar", "correo", "ladron3@malo.example").want(303).follow().want(200)
+		again := w.browser().prove(kind, p).want(303).follow().want(200).toReview("ladron3@malo.example")
 		again.press("Aceptar").want(422)
 		w.clock.advance(25 * time.Hour)
 		if mails := w.mails("ladron1@malo.example", ""); len(mails) > 0 {
@@ -85,9 +83,9 @@ func TestObjectionEndsEverythingProven(t *testing.T) {
 // TestMoreTimeDuringTheVerdict: another tab that asks for more time while a right
 // proof is being compared costs it neither the verdict nor a try.
 func TestMoreTimeDuringTheVerdict(t *testing.T) {
-	engines(t, func(t *testing.T, dsn string) {
+	presets(t, func(t *testing.T, dsn string, preset option) {
 		// A slow hash leaves time between the charge and the verdict.
-		w := newWorld(t, dsn, people(0), with("hash_memory_kib", "65536", "hash_passes", "3"))
+		w := newWorld(t, dsn, preset, people(0), with("hash_memory_kib", "65536", "hash_passes", "3"))
 		p := w.people["con-clave"]
 		b := w.browser()
 		page := b.begin(credential.Recover, p).want(303).follow().want(200)
@@ -108,13 +106,12 @@ func TestMoreTimeDuringTheVerdict(t *testing.T) {
 // TestPeoplePerMailboxAtAccept: the cap of a mailbox holds for people who all
 // typed it before any of them accepted.
 func TestPeoplePerMailboxAtAccept(t *testing.T) {
-	engines(t, func(t *testing.T, dsn string) {
-		w := newWorld(t, dsn, with("people_per_mailbox", "2"))
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset, with("people_per_mailbox", "2"))
 		var reviews []*answer
 		for _, name := range []string{"nueva", "pensionista", "derechohabiente"} {
 			page := w.browser().prove(credential.Generate, w.people[name]).want(303).follow().want(200)
-			page = page.bank().want(303).follow().want(200)
-			reviews = append(reviews, page.press("Continuar", "correo", "granja@malo.example").want(303).follow().want(200))
+			reviews = append(reviews, page.toReview("granja@malo.example"))
 		}
 		reviews[0].press("Aceptar").want(303)
 		reviews[1].press("Aceptar").want(303)
