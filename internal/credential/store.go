@@ -157,6 +157,10 @@ type Tx interface {
 	// head has been found to hold (0 and empty before the first).
 	AuditLast(shard uint8) (seq int64, mac []byte, err error)
 
+	// AuditOf gives the latest n acts on a person since an instant, latest first,
+	// their details opened.
+	AuditOf(s Subject, since time.Time, n int) ([]AuditEntry, error)
+
 	// Meta and SetMeta keep a few facts about the database itself (seed,
 	// version of the data). Meta is "" where nothing is stored.
 	// SwapMeta replaces a fact in one statement if it still is what the caller

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"aldaba/internal/credential"
 )
@@ -174,4 +175,47 @@ func (t *tx) AuditLast(shard uint8) (int64, []byte, error) {
 		return 0, nil, wrap(fmt.Sprintf("reading the head of chain %d", shard), err)
 	}
 	return seq, last, nil
+}
+
+// AuditOf implements [credential.Tx].
+func (t *tx) AuditOf(s credential.Subject, since time.Time, n int) ([]credential.AuditEntry, error) {
+	all, err := t.auditOf(s, since, n)
+	if err != nil {
+		return nil, wrap("reading somebody's acts", err)
+	}
+	return all, nil
+}
+
+func (t *tx) auditOf(s credential.Subject, since time.Time, n int) ([]credential.AuditEntry, error) {
+	var person [16]byte
+	var sealed []byte
+	err := t.one(`SELECT person, key FROM audit_people WHERE subject = $1`, []any{s[:]}, exactly(person[:]), &sealed)
+	if errors.Is(err, credential.ErrNoRow) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := t.store.keys.Open(sealed, credential.Place{Table: "audit_people", Column: "key", Row: s[:]})
+	if err != nil {
+		return nil, err
+	}
+	return list(t, `SELECT shard, seq, actor, act, office, at, route, details FROM audit
+		WHERE person = $1 AND at >= $2 ORDER BY seq DESC LIMIT $3`,
+		[]any{person[:], millis(since), int64(min(n, maxAuditPage))},
+		func(scan func(...any) error) (e credential.AuditEntry, err error) {
+			var shard uint8
+			var seq int64
+			var details []byte
+			err = scan(&shard, &seq, &e.Actor, &e.Act, &e.Office, instant{&e.At}, &e.Route, &details)
+			if err != nil {
+				return e, err
+			}
+			plain, err := credential.OpenUnder(key, details, auditPlace(shard, seq))
+			if err != nil {
+				return e, err
+			}
+			e.Subject = s
+			return e, json.Unmarshal(plain, &e.Details)
+		})
 }

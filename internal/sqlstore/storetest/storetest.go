@@ -81,6 +81,7 @@ func Run(t *testing.T, create func(t testing.TB) Database) {
 		{"MailClaimRace", mailClaimRace},
 		{"AuditUnderRace", auditUnderRace},
 		{"AuditEdited_S31", auditEdited},
+		{"AuditOf", auditOf},
 		{"Sweep", sweep},
 		{"ReopenKeepsAll", reopen},
 		{"OtherKeysOpenNothing", otherKeys},
@@ -661,6 +662,28 @@ func devices(t *testing.T, e *env) {
 	e.update(t, a, func(tx credential.Tx) error { return tx.ForgetDevices(a) })
 	if got := count(t0); got != 1 {
 		t.Errorf("DevicePeople after one was forgotten = %d, want 1", got)
+	}
+}
+
+func auditOf(t *testing.T, e *env) {
+	a, b := newSubject(), newSubject()
+	entry := func(s credential.Subject, act credential.Act, at time.Time) credential.AuditEntry {
+		return credential.AuditEntry{
+			Subject: s, Actor: credential.Staff, Act: act, Office: "Quito", At: at, Route: "r", Details: map[string]string{"reason": string(act)},
+		}
+	}
+	first, second := entry(a, credential.ActStarted, t0), entry(a, credential.ActActivationCodeIssued, t0.Add(time.Hour))
+	e.update(t, a, func(tx credential.Tx) error { return tx.Audit(first) })
+	e.update(t, b, func(tx credential.Tx) error { return tx.Audit(entry(b, credential.ActObjected, t0)) })
+	e.update(t, a, func(tx credential.Tx) error { return tx.Audit(second) })
+	acts := func(s credential.Subject, since time.Time, n int) []credential.AuditEntry {
+		return read(t, e, func(tx credential.Tx) ([]credential.AuditEntry, error) { return tx.AuditOf(s, since, n) })
+	}
+	same(t, "AuditOf", acts(a, t0, 10), []credential.AuditEntry{second, first})
+	same(t, "AuditOf since", acts(a, t0.Add(time.Millisecond), 10), []credential.AuditEntry{second})
+	same(t, "AuditOf one", acts(a, time.Time{}, 1), []credential.AuditEntry{second})
+	if n := len(acts(newSubject(), time.Time{}, 10)); n != 0 {
+		t.Errorf("%d acts on nobody", n)
 	}
 }
 

@@ -1,0 +1,2 @@
+-- A person reads the acts on their own account.
+CREATE INDEX audit_person ON audit (person, seq);
