@@ -58,6 +58,7 @@ func (c *demoCommand) Run(ctx context.Context, t terminal) error {
 		}
 		defer func() { _ = os.RemoveAll(dir) }() // a temporary folder; the system clears it otherwise
 	}
+	collectLess()
 	demo, err := site.StartDemo(ctx, site.DemoConfig{
 		Dir: dir, People: c.People, Seed: c.Seed, Policy: policy, Database: c.Database, SMTP: c.SMTP,
 		Listen: c.Listen, StaffListen: c.StaffListen, Version: version,

@@ -28,6 +28,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	}
 	config.Policy, config.Version = policy, version
 	config.Logger = slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: config.LogLevel}))
+	collectLess()
 	service, err := site.StartService(ctx, config)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveFor
 	now := s.now()
 	var p Procedure
 	defer s.observed(PressClave, &p.Kind, &err)
-	err = s.store.View(ctx, func(tx Tx) (err error) {
+	err = s.store.Glance(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepClave, StepDone)
 		return err
 	})
@@ -114,7 +114,7 @@ const secondPressTime = time.Minute
 // secondPress answers a «Generar» that came after another one had won.
 func (s *Service) secondPress(ctx context.Context, subject Subject, clave Password) (DeviceID, error) {
 	var account Account
-	err := s.store.View(ctx, func(tx Tx) (err error) {
+	err := s.store.Glance(ctx, func(tx Tx) (err error) {
 		account, err = tx.Account(subject)
 		return ignoreNoRow(err) // what won ended the procedure without a clave
 	})

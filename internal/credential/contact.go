@@ -156,7 +156,7 @@ func amongThem(on []Address, e Email) (Address, bool) {
 // personOf reads the record of the person that a claimed procedure is about.
 func (s *Service) personOf(ctx context.Context, c Claim, now time.Time) (Person, bool, error) {
 	var subject Subject
-	err := s.store.View(ctx, func(tx Tx) error {
+	err := s.store.Glance(ctx, func(tx Tx) error {
 		p, err := s.held(tx, c, now)
 		subject = p.Subject
 		return err

@@ -151,7 +151,7 @@ func (s *Service) MailRefused(ctx context.Context, m Outgoing, forGood bool) err
 
 // MailQueue counts the mails that wait and says since when the oldest does.
 func (s *Service) MailQueue(ctx context.Context) (waiting int, oldest time.Time, err error) {
-	err = s.store.View(ctx, func(tx Tx) error {
+	err = s.store.Glance(ctx, func(tx Tx) error {
 		waiting, oldest, err = tx.MailQueue()
 		return err
 	})

@@ -26,7 +26,7 @@ func (s *Service) SetSecurity(ctx context.Context, by Actor, c Claim, form Secur
 	var p Procedure
 	defer s.observed(PressQuestions, &p.Kind, &err)
 	at := []Step{StepQuestions, StepContact, StepContactReview}
-	err = s.store.View(ctx, func(tx Tx) (err error) {
+	err = s.store.Glance(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, at...)
 		if err == nil && (p.Kind != Generate || !s.policy.SecurityImage) {
 			err = errStep

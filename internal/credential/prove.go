@@ -142,7 +142,7 @@ func (s *Service) JudgeProof(ctx context.Context, by Actor, c Claim) (_ Claim, e
 	now := s.now()
 	var p Procedure
 	defer s.observed(PressVerdict, &p.Kind, &err)
-	err = s.store.View(ctx, func(tx Tx) (err error) {
+	err = s.store.Glance(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepProveReview)
 		return err
 	})

@@ -18,7 +18,7 @@ func (s *Service) SetQuestions(ctx context.Context, by Actor, c Claim, typed map
 	now := s.now()
 	var p Procedure
 	defer s.observed(PressQuestions, &p.Kind, &err)
-	err = s.store.View(ctx, func(tx Tx) (err error) {
+	err = s.store.Glance(ctx, func(tx Tx) (err error) {
 		p, err = s.heldAt(tx, c, now, StepQuestions, StepContact, StepContactReview)
 		if err == nil && (p.Kind != Generate || s.policy.OwnQuestions != AskedAtRecovery) {
 			err = errStep

@@ -30,6 +30,10 @@ type Store interface {
 	// View runs f on one consistent, read-only picture.
 	View(ctx context.Context, f func(Tx) error) error
 
+	// Glance is a View of one read, without a transaction around it. A second read,
+	// and every write, is an error.
+	Glance(ctx context.Context, f func(Tx) error) error
+
 	// Update runs f in one transaction that commits when f returns nil and
 	// leaves no trace otherwise. Updates of one shard run one after the other,
 	// on every engine; f may run more than once, so it touches nothing but its

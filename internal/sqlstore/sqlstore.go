@@ -58,8 +58,9 @@ type Store struct {
 	keys    *credential.KeyRing
 	observe func(query string, rows int64, took time.Duration)
 	write   *pool
-	read    *pool // the same as write on PostgreSQL
-	nobody  []byte
+	read    *pool     // the same as write on PostgreSQL
+	nobody  []byte    // a record that is opened when a number is nobody's
+	empty   [3][]byte // clave, answers and profile that are opened when there is no account
 	turns   [turns]chan struct{}
 }
 
@@ -125,6 +126,9 @@ func unopened(d *dialect, c Config) (s *Store, err error) {
 		s.turns[i] = make(chan struct{}, 1)
 	}
 	s.nobody, err = sealNobody(c.Keys)
+	if err == nil {
+		s.empty, err = sealNoAccount(c.Keys)
+	}
 	return s, err
 }
 
@@ -155,6 +159,24 @@ func (s *Store) View(ctx context.Context, f func(credential.Tx) error) error {
 		t.readOnly = true
 		return f(t)
 	}))
+}
+
+// Glance implements [credential.Store]: a transaction around one statement would
+// cost as much as the statement, and on PostgreSQL two more journeys.
+func (s *Store) Glance(ctx context.Context, f func(credential.Tx) error) error {
+	t := &tx{ctx: ctx, store: s, pool: s.read, readOnly: true}
+	err := f(t)
+	if err == nil && t.failed != nil {
+		err = fmt.Errorf("a statement failed and went unnoticed: %w", t.failed)
+	}
+	if err != nil {
+		if t.failed != nil {
+			err = interrupted(ctx, err)
+		}
+		return s.refusal(err)
+	}
+	s.read.learn(ctx, t.fresh)
+	return nil
 }
 
 // Update implements [credential.Store]. After maxTries it gives up with

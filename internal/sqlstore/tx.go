@@ -10,13 +10,14 @@ import (
 	"aldaba/internal/credential"
 )
 
-// tx is one transaction, a [credential.Tx]. It lives as long as the function it
+// tx is one transaction, a [credential.Tx], or without sql one glance. It lives as long as the function it
 // is given to, and carries that call's context.
 type tx struct {
 	ctx      context.Context
 	store    *Store
 	pool     *pool
-	sql      *sql.Tx
+	sql      *sql.Tx // nil in a glance
+	looked   bool    // a glance has had its statement
 	readOnly bool
 	fresh    []string                // queries that are not prepared yet
 	audit    []credential.AuditEntry // appended before the commit
@@ -32,11 +33,40 @@ func (t *tx) statement(query string) *sql.Stmt {
 		}
 		return nil
 	}
+	if t.sql == nil {
+		return stmt
+	}
 	return t.sql.StmtContext(t.ctx, stmt)
+}
+
+// errSecondLook is a fault of ours: two statements are not one picture.
+var errSecondLook = errors.New("a glance is one read; this is another statement")
+
+// look admits the one read of a glance.
+func (t *tx) look() error {
+	if t.sql != nil {
+		return nil
+	}
+	if t.looked {
+		return errSecondLook
+	}
+	t.looked = true
+	return nil
+}
+
+// query runs a query that is not prepared yet.
+func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
+	if t.sql == nil {
+		return t.pool.db.QueryContext(t.ctx, query, args...)
+	}
+	return t.sql.QueryContext(t.ctx, query, args...)
 }
 
 // exec runs a statement and tells how many rows it changed.
 func (t *tx) exec(query string, args ...any) (int64, error) {
+	if t.sql == nil {
+		return 0, t.note(errSecondLook)
+	}
 	started := time.Now()
 	var (
 		result sql.Result
@@ -86,12 +116,16 @@ func (t *tx) one(query string, args []any, dest ...any) error {
 
 // list reads rows with f, which scans one.
 func list[T any](t *tx, query string, args []any, f func(scan func(...any) error) (T, error)) (all []T, err error) {
+	err = t.look()
+	if err != nil {
+		return nil, t.note(err)
+	}
 	started := time.Now()
 	var rows *sql.Rows
 	if stmt := t.statement(query); stmt != nil {
 		rows, err = stmt.QueryContext(t.ctx, args...)
 	} else {
-		rows, err = t.sql.QueryContext(t.ctx, query, args...)
+		rows, err = t.query(query, args...)
 	}
 	if err != nil {
 		t.store.tell(query, 0, started)

@@ -72,6 +72,7 @@ func Run(t *testing.T, create func(t testing.TB) Database) {
 		{"Rollback", rollback},
 		{"FailedStatement", failedStatement},
 		{"ViewIsOnePictureAndWritesNothing", view},
+		{"GlanceIsOneRead", glance},
 		{"CancelledContext", cancelled},
 		{"LostWriteIsTriedAgain", lostWrite},
 		{"SixteenRedemptions", sixteenRedemptions},
@@ -684,6 +685,45 @@ func auditOf(t *testing.T, e *env) {
 	same(t, "AuditOf one", acts(a, time.Time{}, 1), []credential.AuditEntry{second})
 	if n := len(acts(newSubject(), time.Time{}, 10)); n != 0 {
 		t.Errorf("%d acts on nobody", n)
+	}
+}
+
+func glance(t *testing.T, e *env) {
+	a := fullAccount(newSubject())
+	e.update(t, a.Subject, func(tx credential.Tx) error { return tx.SaveAccount(a) })
+	a.Version = 1
+	for range 2 { // the second time the statement is prepared
+		err := e.store.Glance(t.Context(), func(tx credential.Tx) error {
+			got, err := tx.Account(a.Subject)
+			same(t, "Account at a glance", got, a)
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for name, f := range map[string]func(tx credential.Tx) error{
+		"a second read": func(tx credential.Tx) error {
+			_, err := tx.Account(a.Subject)
+			if err == nil {
+				_, err = tx.Account(a.Subject)
+			}
+			return err
+		},
+		"a write":           func(tx credential.Tx) error { return tx.SetMeta("a", "b") },
+		"a write unnoticed": func(tx credential.Tx) error { _ = tx.SetMeta("a", "b"); return nil },
+		"an audit row":      func(tx credential.Tx) error { return tx.Audit(credential.AuditEntry{Subject: a.Subject}) },
+	} {
+		if err := e.store.Glance(t.Context(), f); err == nil {
+			t.Errorf("%s at a glance is no error", name)
+		}
+	}
+	err := e.store.Glance(t.Context(), func(tx credential.Tx) error {
+		_, err := tx.Account(newSubject())
+		return err
+	})
+	if !errors.Is(err, credential.ErrNoRow) {
+		t.Errorf("Glance at nobody: %v, want ErrNoRow", err)
 	}
 }
 
