@@ -313,3 +313,36 @@ func TestFirstClave(t *testing.T) {
 	form[3], form[5] = p.Number, p.Clave
 	page.press("Cambiar clave", form...).want(422)
 }
+
+// A person reads the acts on their account since it was proven, and at level 2 all
+// of them, staff's with office and reason.
+func TestHistory(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		stranger := w.browser()
+		stranger.logIn(p, "una clave equivocada").want(422)
+		w.clock.advance(time.Minute)
+		b := w.browser()
+		b.logIn(p, p.Clave).want(303)
+		text := b.get("/mi-cuenta/historia").want(200).text()
+		for _, want := range []string{"Se probó una clave equivocada", "Se ingresó a la cuenta"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the history lacks %q: %s", want, clipText(text, 500))
+			}
+		}
+		w.clock.advance(time.Minute)
+		recovered := w.browser()
+		recovered.finished(credential.Recover, p, p.Email, goodClave)
+		recovered.logIn(p, goodClave).want(303)
+		if text := recovered.get("/mi-cuenta/historia").want(200).text(); strings.Contains(text, "equivocada") {
+			t.Error("level 1 reads what was before its proof")
+		}
+		table := recovered.get("/mi-cuenta/historia.csv").want(200)
+		if !strings.Contains(table.Body.String(), "Se recuperó la clave") || table.Header().Get("Content-Type") != "text/csv; charset=utf-8" {
+			t.Errorf("the table: %s", table.Body)
+		}
+		w.browser().get("/mi-cuenta/historia").want(303)
+		w.browser().get("/mi-cuenta/historia.csv").want(303)
+	})
+}

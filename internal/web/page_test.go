@@ -133,6 +133,11 @@ func views(s *Server) []shown {
 			base: fullOutside(s, "log_in.title"), numberView: numberView{Documents: documents, Number: "171003406"},
 			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("clave", "rule.password.empty")},
 		}},
+		{"history", "zero", historyView{base: zero}},
+		{"history", "full", historyView{calmOutside(s, "history.title"), []historyAct{
+			{When: "5 de marzo de 2026, 10:00", What: "Se ingresó a la cuenta", Who: "En el sitio"},
+			{When: "4 de marzo de 2026, 10:00", What: "Se entregó un código", Who: "Personal", Office: "Quito", Reason: "Vino con su cédula", To: "n•••@x.ec", Reference: "ABCD-2345"},
+		}, pathAccount + "/historia.csv"}},
 		{"unlock", "zero", unlockView{base: zero}},
 		{"unlock", "problems", unlockView{
 			base: fullOutside(s, "unlock.title"), numberView: numberView{Documents: documents}, Captcha: `{"parameters":{}}`,
@@ -782,7 +787,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 	known := []string{
 		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
-		pathChange, "/salir", pathAccount + "/sesiones", pathUnlock, PathLink + "/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
+		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {
@@ -1046,5 +1051,63 @@ func TestStatusOfTheMail(t *testing.T) {
 	}
 	if text := look(credential.MailRefusedBy, time.Minute, true, 5).Text; strings.Contains(text, "Corríjala") {
 		t.Errorf("a fixed address, and it says %q", text)
+	}
+}
+
+// TestEveryActHasWords: what the audit keeps, its person can read.
+func TestEveryActHasWords(t *testing.T) {
+	l := words.Spanish()
+	for act := range constants(t, "Act") {
+		if !l.Has("act." + act) {
+			t.Errorf("act %s has no words", act)
+		}
+	}
+	for kind := range constants(t, "ActorKind") {
+		if !l.Has("actor." + kind) {
+			t.Errorf("actor %s has no words", kind)
+		}
+	}
+}
+
+// constants gives the values of the domain's constants of a type.
+func constants(t *testing.T, of string) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	files, err := filepath.Glob("../credential/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range ast.Preorder(tree) {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 {
+				continue
+			}
+			name, ok := spec.Type.(*ast.Ident)
+			value, isLiteral := spec.Values[0].(*ast.BasicLit)
+			if ok && isLiteral && name.Name == of {
+				text, err := strconv.Unquote(value.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found[text] = true
+			}
+		}
+	}
+	if len(found) == 0 {
+		t.Fatalf("no constants of type %s", of)
+	}
+	return found
+}
+
+func TestHarmless(t *testing.T) {
+	for text, want := range map[string]string{"": "", "Vino": "Vino", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "a=b": "a=b"} {
+		if got := harmless(text); got != want {
+			t.Errorf("harmless(%q) = %q, want %q", text, got, want)
+		}
 	}
 }

@@ -169,6 +169,8 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST /salir", s.logOut)
 	handle("GET "+pathAccount, s.showAccount)
 	handle("POST "+pathAccount+"/sesiones", s.endSession)
+	handle("GET "+pathAccount+"/historia", s.showHistory)
+	handle("GET "+pathAccount+"/historia.csv", s.historyCSV)
 	handle("GET "+pathChange, s.showChange)
 	handle("POST "+pathChange, s.changeClave)
 	handle("GET "+pathUnlock, s.showUnlock)
