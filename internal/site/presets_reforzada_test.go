@@ -175,6 +175,32 @@ func TestReforzada_WithoutCode(t *testing.T) {
 	}
 }
 
+// A recover goes to no address that its owner has not confirmed: the register's
+// word alone is none.
+func TestReforzada_UnconfirmedAddress(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), under(credential.Reforzada))
+	p := w.people["con-clave"]
+	s := w.subject(p)
+	err := w.site.Store.Update(t.Context(), s.Shard(), func(tx credential.Tx) error {
+		on, err := tx.Addresses(s)
+		for _, a := range on {
+			a.Provenance.Origin = credential.OriginImported
+			if err == nil {
+				err = tx.PutAddress(a)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.browser().untold(credential.Recover, p, p)
+	w.settled()
+	if mails := w.box.Messages(""); len(mails) > 0 {
+		t.Errorf("%d mails, the first to %s", len(mails), mails[0].To)
+	}
+}
+
 // untold walks a number up to the page that waits, without a code.
 func (b *browser) untold(kind credential.ProcedureKind, p, as web.DemoPerson) *answer {
 	b.w.t.Helper()
@@ -499,8 +525,11 @@ func TestReforzada_WaitingTab(t *testing.T) {
 		}
 		copied.get(journey[6]).want(410) // a cookie of before opens nothing
 		last.setClave(goodClave).want(303)
-		tab.get(link).want(410)
-		thief.get(link).want(410)
+		for _, b := range []*browser{tab, thief} {
+			if over := b.get(link).want(410); !strings.Contains(over.text(), "ya se usó") {
+				t.Errorf("a used link says: %s", clipText(over.text(), 200))
+			}
+		}
 
 		// Opened in two other browsers: each goes on alone, and one finishes.
 		p = w.people["con-clave-presencial"]
@@ -517,6 +546,9 @@ func TestReforzada_WaitingTab(t *testing.T) {
 		}
 		if diff := cmp.Diff(map[int]int{303: 1, 410: 1}, got); diff != "" {
 			t.Errorf("two browsers behind one link:\n%s", diff)
+		}
+		if over := w.browser().get(link).want(410); !strings.Contains(over.text(), "ya se usó") {
+			t.Errorf("a link that was used elsewhere says: %s", clipText(over.text(), 200))
 		}
 	})
 }
