@@ -88,10 +88,19 @@ func (k *KeyRing) activationHolds(kept ActivationCode, typed string) bool {
 	return k.tokenHolds(want, "activation", kept.Subject[:], []byte(typed))
 }
 
-// SeedActivationCode makes the row of a given code, for the demo's people. The
-// code is as [ActivationCodeText] writes it.
-func (k *KeyRing) SeedActivationCode(s Subject, code string, now time.Time) ActivationCode {
-	stored, _ := parseActivationCode(code)
+// SeedActivationCode makes the row of a given code for the demo's people, as
+// [ActivationCodeText] writes it or without the hyphen. What is no code is
+// nobody's: nothing that is typed matches it.
+func (k *KeyRing) SeedActivationCode(s Subject, text string, now time.Time) ActivationCode {
+	code, ok := parseActivationCode(text)
+	if !ok || code == "" {
+		return ActivationCode{Subject: s, ID: newID(s.Shard()), MAC: make([]byte, 32)}
+	}
+	return k.activationRow(s, code, now)
+}
+
+// activationRow makes the row of a code.
+func (k *KeyRing) activationRow(s Subject, stored string, now time.Time) ActivationCode {
 	return ActivationCode{
 		Subject: s, ID: newID(s.Shard()), MAC: k.activationMAC(s, stored),
 		IssuedAt: now, ExpiresAt: now.Add(activationCodeLife),
@@ -101,7 +110,8 @@ func (k *KeyRing) SeedActivationCode(s Subject, code string, now time.Time) Acti
 // IssueActivationCode makes a code for somebody on record, who was seen by
 // staff, and gives it once, as they read it, with the end of its life. The
 // reason stands in the person's acts; every address on record is told. Refusals
-// are Invalid: "reason" (empty, too_long), "number" (nobody, deceased).
+// are Invalid: "reason" (empty, too_long), "office" (too_long), "number" (nobody,
+// deceased).
 func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, office, reason string) (code string, expires time.Time, err error) {
 	now := s.now()
 	reason = strings.TrimSpace(reason)
@@ -110,6 +120,8 @@ func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, o
 		return "", time.Time{}, invalid("reason", "empty")
 	case utf8.RuneCountInString(reason) > maxReason:
 		return "", time.Time{}, invalid("reason", "too_long")
+	case len(office) > maxReason:
+		return "", time.Time{}, invalid("office", "too_long")
 	}
 	subject := s.keys.Subject(n)
 	person, found, err := s.person(ctx, subject)
@@ -122,7 +134,7 @@ func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, o
 		return "", time.Time{}, invalid("number", "deceased")
 	}
 	stored := newActivationCode()
-	row := s.keys.SeedActivationCode(subject, stored, now)
+	row := s.keys.activationRow(subject, stored, now)
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		err := tx.PutActivationCode(row)
 		if err != nil {

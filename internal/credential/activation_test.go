@@ -47,7 +47,7 @@ func TestActivationHolds(t *testing.T) {
 	}
 	at := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 	code := newActivationCode()
-	row := keys.SeedActivationCode(Subject{1}, ActivationCodeText(code), at)
+	row := keys.SeedActivationCode(Subject{1}, code, at)
 	if !keys.activationHolds(row, code) || keys.activationHolds(row, newActivationCode()) || keys.activationHolds(row, "") {
 		t.Error("a code holds that is another one, or the right one does not")
 	}

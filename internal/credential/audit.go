@@ -62,6 +62,11 @@ type AuditEntry struct {
 	Details map[string]string // no secrets; sealed under the person's own key
 }
 
+// entryOf is an entry about somebody, without details.
+func entryOf(by Actor, subject Subject, act Act, now time.Time) AuditEntry {
+	return AuditEntry{Subject: subject, Actor: by.Kind, Act: act, At: now, Route: by.Route}
+}
+
 // AuditRow is an entry as it stands in its chain. Person is a random number:
 // the table that joins it to a person is erased with the person, and with it
 // the key that opens Details.

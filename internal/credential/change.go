@@ -22,12 +22,14 @@ const AgreementVersion = "2026-11"
 // or in one (token; nil for none). The current one is charged and compared like
 // a log-in's, under the same limits, and what could be said of a real person
 // alone (that the new one is built of their data) is said only after it held. All
-// sessions but the one that asks end, and so do all links and devices; every address on record is told.
+// sessions but the one that asks end, unless the form says to keep them, and so do
+// all links and devices; every address on record is told.
 // It returns the device id to remember this browser by.
 //
 // Refusals: [Errors] of "agreed", "current", "password", "repeat"; those of
 // [Service.LogIn].
 func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, form ChangeForm) (_ DeviceID, err error) {
+	defer s.pressed(PressChange, &err)
 	now := s.now()
 	subject := s.keys.Subject(form.Number)
 	keep := ID{}
@@ -45,28 +47,17 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 	if err != nil {
 		return DeviceID{}, err
 	}
-	person, found, err := s.person(ctx, subject)
+	tried, err := s.tryClave(ctx, by, subject, current, now)
 	if err != nil {
 		return DeviceID{}, err
 	}
-	leave, err := s.gate.Enter(ctx)
-	if err != nil {
-		return DeviceID{}, err
-	}
-	defer leave()
-	charge, err := s.chargeClave(ctx, by, subject, now)
-	if err != nil {
-		return DeviceID{}, err
-	}
-	right := s.claveHolds(charge, current) && found && person.Death.IsZero()
+	defer tried.leave()
+	person := tried.person
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
-	if !right {
-		leave()
-		err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
-			return tx.Audit(logInEntry(by, subject, ActLogInFailed, now))
-		})
-		return DeviceID{}, errors.Join(err, &Error{Kind: Denied, Rule: "log_in"})
+	if !tried.right {
+		tried.leave()
+		return DeviceID{}, s.wrongClave(ctx, by, subject, now)
 	}
 	set, err := s.addressesNow(ctx, subject, person)
 	if err == nil {
@@ -76,26 +67,26 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		err = invalid("password", "same")
 	}
 	if err != nil {
-		return DeviceID{}, errors.Join(s.giveClaveBack(ctx, subject, charge.budget, now), err)
+		return DeviceID{}, errors.Join(s.giveClaveBack(ctx, subject, tried.budget, now), err)
 	}
 	hash := s.policy.HashParams().Hash([]byte(clave.Reveal()))
-	leave() // the next one hashes while this one writes
+	tried.leave() // the next one hashes while this one writes
 	var device DeviceID
+	replaced := false
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		account, err := tx.Account(subject)
 		if err != nil {
 			return err
 		}
-		if account.Clave != charge.account.Clave {
-			return &Error{Kind: Denied, Rule: "log_in"} // another one was set meanwhile
-		}
-		if account.MustChange && now.After(account.ProvenAt.Add(firstClaveLife)) {
-			return &Error{Kind: Denied, Rule: "log_in"} // as if it were wrong
+		// Another one was set meanwhile, or a first one is too old: as if it were wrong.
+		replaced = account.Clave != tried.account.Clave || account.MustChange && now.After(account.ProvenAt.Add(firstClaveLife))
+		if replaced {
+			return nil
 		}
 		account.Clave, account.MustChange = hash, false
 		err = tx.SaveAccount(account)
 		if err == nil {
-			err = settleClave(tx, subject, charge.budget, now)
+			err = settleClave(tx, subject, tried.budget, now)
 		}
 		if err == nil {
 			err = tx.EndProven(subject, ID{}, Replaced, false, now)
@@ -116,15 +107,29 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		if err != nil {
 			return err
 		}
-		entry := logInEntry(by, subject, ActClaveChanged, now)
+		entry := entryOf(by, subject, ActClaveChanged, now)
 		entry.Details = map[string]string{"agreement": AgreementVersion, "reference": facts.Reference}
 		return tx.Audit(entry)
 	})
+	if err == nil && replaced {
+		err = s.wrongClave(ctx, by, subject, now)
+	}
 	if err != nil {
 		return DeviceID{}, err
 	}
 	s.mailQueued()
 	return device, nil
+}
+
+// wrongClave notes a wrong clave, whose charge stands, and is its refusal.
+func (s *Service) wrongClave(ctx context.Context, by Actor, subject Subject, now time.Time) error {
+	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
+	})
+	if err != nil {
+		return err
+	}
+	return &Error{Kind: Denied, Rule: "log_in"}
 }
 
 // firstClaveLife is how long a clave that the institution handed over can be

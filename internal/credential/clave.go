@@ -168,7 +168,7 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if err != nil {
 		return DeviceID{}, err
 	}
-	err = s.settleAttempts(tx, p, confirmedBefore)
+	err = settleAttempts(tx, p, p.Kind == Recover && confirmedBefore || earned == InPerson)
 	if err != nil {
 		return DeviceID{}, err
 	}
@@ -255,8 +255,8 @@ func (s *Service) saveClave(tx Tx, p Procedure, hash string, earned Level, now t
 }
 
 // settleAttempts ends what the finished procedure settles: the owner's totals,
-// and, where the address was confirmed before, a lock.
-func (s *Service) settleAttempts(tx Tx, p Procedure, confirmedBefore bool) error {
+// the count of claves, and where endLock says so a lock.
+func settleAttempts(tx Tx, p Procedure, endLock bool) error {
 	for _, budget := range []Budget{BudgetProof, BudgetCode} {
 		a, err := tx.Attempts(p.Subject, budget)
 		if err != nil {
@@ -268,15 +268,7 @@ func (s *Service) settleAttempts(tx Tx, p Procedure, confirmedBefore bool) error
 			return err
 		}
 	}
-	if p.Kind != Recover || !confirmedBefore {
-		return nil
-	}
-	clave, err := tx.Attempts(p.Subject, BudgetClave)
-	if err != nil {
-		return err
-	}
-	clave.Times, clave.Total = nil, 0
-	return tx.SaveAttempts(clave)
+	return newClaveCount(tx, p.Subject, endLock)
 }
 
 // rememberDevice makes this browser the only one the person is known by. One

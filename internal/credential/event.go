@@ -31,6 +31,8 @@ const (
 	PressOwnQuestion Press = "own_question"
 	PressClave       Press = "clave"
 	PressUnlock      Press = "unlock"
+	PressLogIn       Press = "log_in"
+	PressChange      Press = "change"
 	PressAbandon     Press = "abandon"
 	PressObjection   Press = "objection"
 )
@@ -41,6 +43,12 @@ func (s *Service) observed(press Press, kind *ProcedureKind, err *error) {
 	if s.observe != nil {
 		s.observe(Event{Kind: *kind, Press: press, Outcome: outcomeOf(*err)})
 	}
+}
+
+// pressed is observed for what is no procedure.
+func (s *Service) pressed(press Press, err *error) {
+	var none ProcedureKind
+	s.observed(press, &none, err)
 }
 
 func outcomeOf(err error) string {

@@ -22,6 +22,34 @@ type claveCharge struct {
 	may     bool // the total of all devices has room
 }
 
+// triedClave is one that was charged and compared. The caller holds a place in
+// the gate until leave.
+type triedClave struct {
+	claveCharge
+	person Person
+	right  bool
+	leave  func()
+}
+
+// tryClave charges and compares a clave, with the same work for everyone.
+func (s *Service) tryClave(ctx context.Context, by Actor, subject Subject, typed Password, now time.Time) (triedClave, error) {
+	person, found, err := s.person(ctx, subject)
+	if err != nil {
+		return triedClave{}, err
+	}
+	leave, err := s.gate.Enter(ctx)
+	if err != nil {
+		return triedClave{}, err
+	}
+	charge, err := s.chargeClave(ctx, by, subject, now)
+	if err != nil {
+		leave()
+		return triedClave{}, err
+	}
+	right := s.claveHolds(charge, typed) && found && person.Death.IsZero()
+	return triedClave{charge, person, right, leave}, nil
+}
+
 // LogIn opens a session for number and clave. A charge commits before the
 // comparison and success gives it back. Denied "log_in" for a number that is
 // nobody's, one that has no clave and a wrong clave alike; TooMany "wait" in the
@@ -32,31 +60,23 @@ type claveCharge struct {
 // The lock stops browsers that the person is not known by. A known one has a
 // counter of its own, so that nobody is kept out by a stranger.
 func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ SessionToken, err error) {
+	defer s.pressed(PressLogIn, &err)
 	now := s.now()
 	subject := s.keys.Subject(form.Number)
 	typed, err := ParsePassword(form.Clave, 1, s.policy.PasswordMax)
 	if err != nil {
 		return SessionToken{}, &Error{Kind: Denied, Rule: "log_in"}
 	}
-	person, found, err := s.person(ctx, subject)
+	tried, err := s.tryClave(ctx, by, subject, typed, now)
 	if err != nil {
 		return SessionToken{}, err
 	}
-	leave, err := s.gate.Enter(ctx)
-	if err != nil {
-		return SessionToken{}, err
-	}
-	defer leave()
-	charge, err := s.chargeClave(ctx, by, subject, now)
-	if err != nil {
-		return SessionToken{}, err
-	}
-	right := s.claveHolds(charge, typed) && found && person.Death.IsZero()
+	defer tried.leave()
 	renewed := ""
-	if right && s.policy.HashParams().Outdated(charge.account.Clave) {
+	if tried.right && s.policy.HashParams().Outdated(tried.account.Clave) {
 		renewed = s.policy.HashParams().Hash([]byte(typed.Reveal()))
 	}
-	leave() // the next one hashes while this one writes
+	tried.leave() // the next one hashes while this one writes
 
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
@@ -64,25 +84,25 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 	var refusal error
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		refusal = nil
-		if !right {
+		if !tried.right {
 			refusal = &Error{Kind: Denied, Rule: "log_in"}
-			return tx.Audit(logInEntry(by, subject, ActLogInFailed, now))
+			return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
 		}
 		account, err := tx.Account(subject)
 		if err != nil {
 			return err
 		}
-		if account.Clave != charge.account.Clave {
+		if account.Clave != tried.account.Clave {
 			refusal = &Error{Kind: Denied, Rule: "log_in"} // another one was set meanwhile
-			return tx.Audit(logInEntry(by, subject, ActLogInFailed, now))
+			return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
 		}
-		err = settleClave(tx, subject, charge.budget, now)
+		err = settleClave(tx, subject, tried.budget, now)
 		if err != nil {
 			return err
 		}
 		if account.MustChange {
 			refusal = &Error{Kind: Denied, Rule: "must_change"}
-			return tx.Audit(logInEntry(by, subject, ActLogInFailed, now))
+			return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
 		}
 		if renewed != "" {
 			account.Clave = renewed
@@ -98,7 +118,7 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 		if err != nil {
 			return err
 		}
-		return tx.Audit(logInEntry(by, subject, ActLoggedIn, now))
+		return tx.Audit(entryOf(by, subject, ActLoggedIn, now))
 	})
 	if err == nil {
 		err = refusal
@@ -107,10 +127,6 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 		return SessionToken{}, err
 	}
 	return token, nil
-}
-
-func logInEntry(by Actor, subject Subject, act Act, now time.Time) AuditEntry {
-	return AuditEntry{Subject: subject, Actor: by.Kind, Act: act, At: now, Route: by.Route}
 }
 
 // chargeClave takes one comparison of a clave, in its own transaction, from the
@@ -153,10 +169,15 @@ func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, no
 	return charge, err
 }
 
+// lockLimit is how many wrong claves lock a number, and for how long.
+func (s *Service) lockLimit() limit {
+	return limit{Count: s.policy.LockAfter, Window: s.policy.LockLife}
+}
+
 // claveRoom refuses a clave in the growing waits between failures, and after the
 // policy's failures until the lock ends by itself.
 func (s *Service) claveRoom(a Attempts, now time.Time) error {
-	room, again := a.room(now, limit{Count: s.policy.LockAfter, Window: s.policy.LockLife})
+	room, again := a.room(now, s.lockLimit())
 	if !room {
 		return &Error{Kind: TooMany, Rule: "locked", RetryAfter: again.Sub(now)}
 	}
@@ -198,6 +219,26 @@ func settleClave(tx Tx, subject Subject, charged Budget, now time.Time) error {
 			a.Times = nil
 		}
 		a.Total = 0
+		err = tx.SaveAttempts(a)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newClaveCount ends what was counted against a clave that is no more: its total,
+// and where the owner was proven well enough for that, the lock too.
+func newClaveCount(tx Tx, subject Subject, endLock bool) error {
+	for _, budget := range []Budget{BudgetClave, BudgetClaveKnown} {
+		a, err := tx.Attempts(subject, budget)
+		if err != nil {
+			return err
+		}
+		a.Total = 0
+		if endLock {
+			a.Times = nil
+		}
 		err = tx.SaveAttempts(a)
 		if err != nil {
 			return err

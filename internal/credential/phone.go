@@ -27,3 +27,12 @@ func ParsePhone(typed string) (Text, error) {
 	}
 	return NewText(phone), nil
 }
+
+// maskPhone shows the last three digits of a telephone number; nothing of none.
+func maskPhone(phone Text) string {
+	text := phone.Reveal()
+	if len(text) < minPhone {
+		return ""
+	}
+	return "•••" + text[len(text)-3:]
+}

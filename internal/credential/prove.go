@@ -371,11 +371,9 @@ func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge pr
 // noteFailure remembers a lost verdict against the applicant: network and known
 // browser.
 func (s *Service) noteFailure(tx Tx, by Actor, p Procedure, now time.Time) error {
-	for _, key := range s.applicantKeys(by) {
-		err := tx.Mark(key.scope, key.hash, p.Subject, now)
-		if err != nil {
-			return err
-		}
+	err := s.markApplicant(tx, by, p.Subject, now)
+	if err != nil {
+		return err
 	}
 	return audited(tx, p, by, ActProofFailed, now, nil)
 }

@@ -73,7 +73,7 @@ func (x Session) over(p Policy, now time.Time) bool {
 	return !now.Before(x.ExpiresAt) || !now.Before(x.SeenAt.Add(p.SessionIdle))
 }
 
-// ErrNoSession says that nobody is logged in: no session, one that ended, or
+// errNoSession says that nobody is logged in: no session, one that ended, or
 // another browser's. It is one answer for all of them.
 var errNoSession = &Error{Kind: Expired, Rule: "session"}
 
@@ -100,6 +100,7 @@ type Home struct {
 	Session   ID // the one that looks
 	Sessions  []Session
 	Addresses []HomeAddress
+	Phone     string    // masked but for its end; empty for none
 	EndsAt    time.Time // when the session ends if nothing is done
 }
 
@@ -126,7 +127,7 @@ func (s *Service) Home(ctx context.Context, t SessionToken) (Home, error) {
 		if err != nil {
 			return err
 		}
-		v.Level, v.Session = account.Level, x.ID
+		v.Level, v.Session, v.Phone = account.Level, x.ID, maskPhone(account.Phone)
 		v.Sessions, err = tx.Sessions(x.Subject, now.Add(-s.policy.SessionIdle), now)
 		if err == nil {
 			set, err = tx.Addresses(x.Subject)
@@ -160,18 +161,23 @@ func (s *Service) Home(ctx context.Context, t SessionToken) (Home, error) {
 	})
 }
 
-// LogOut ends the session of a token. One that is over is no fault.
-func (s *Service) LogOut(ctx context.Context, by Actor, t SessionToken) error {
-	return s.endSession(ctx, by, t, t.ID)
+// LoggedIn reports whether a session is live, without noting a use of it.
+func (s *Service) LoggedIn(ctx context.Context, t SessionToken) (bool, error) {
+	now := s.now()
+	err := s.store.Glance(ctx, func(tx Tx) error {
+		_, err := s.session(tx, t, now)
+		return err
+	})
+	if IsKind(err, Expired) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// EndSession is «Cerrar»: it ends another session of the same person. One that
-// is not theirs, or over, is no fault: it is not there afterwards.
+// EndSession is «Cerrar», and with the token's own id «Salir»: it ends a session
+// of the person who is logged in. One that is not theirs, or over, is no fault:
+// it is not there afterwards. Expired "session" for who is not logged in.
 func (s *Service) EndSession(ctx context.Context, by Actor, t SessionToken, which ID) error {
-	return s.endSession(ctx, by, t, which)
-}
-
-func (s *Service) endSession(ctx context.Context, by Actor, t SessionToken, which ID) error {
 	now := s.now()
 	return s.store.Update(ctx, t.ID.Shard(), func(tx Tx) error {
 		x, err := s.session(tx, t, now)
@@ -182,6 +188,6 @@ func (s *Service) endSession(ctx context.Context, by Actor, t SessionToken, whic
 		if err != nil || !ended {
 			return err
 		}
-		return tx.Audit(AuditEntry{Subject: x.Subject, Actor: by.Kind, Act: ActLoggedOut, At: now, Route: by.Route})
+		return tx.Audit(entryOf(by, x.Subject, ActLoggedOut, now))
 	})
 }

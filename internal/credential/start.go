@@ -178,6 +178,18 @@ func (s *Service) applicantKeys(by Actor) []applicantKey {
 	return keys
 }
 
+// markApplicant remembers a number against the applicant: network and known
+// browser.
+func (s *Service) markApplicant(tx Tx, by Actor, subject Subject, now time.Time) error {
+	for _, key := range s.applicantKeys(by) {
+		err := tx.Mark(key.scope, key.hash, subject, now)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // applicantHasRoom refuses a network or a browser from which too many distinct
 // numbers failed; a number that already failed from there is not a new one.
 func (s *Service) applicantHasRoom(tx Tx, by Actor, subject Subject, now time.Time) error {

@@ -61,11 +61,9 @@ func (s *Service) AskUnlock(ctx context.Context, by Actor, form UnlockForm) (err
 		if err != nil {
 			return err
 		}
-		for _, key := range s.applicantKeys(by) {
-			err = tx.Mark(key.scope, key.hash, subject, now)
-			if err != nil {
-				return err
-			}
+		err = s.markApplicant(tx, by, subject, now)
+		if err != nil {
+			return err
 		}
 		return audited(tx, fresh, by, ActUnlockAsked, now, nil)
 	})
@@ -90,7 +88,7 @@ func (s *Service) unlockAddress(tx Tx, subject Subject, person Person, now time.
 	if err != nil {
 		return Email{}, err
 	}
-	room, _ := wrong.room(now, limit{Count: s.policy.LockAfter, Window: s.policy.LockLife})
+	room, _ := wrong.room(now, s.lockLimit())
 	fixed, ok := fixedAddress(on)
 	if room || !ok || account.Clave == "" {
 		return Email{}, nil
@@ -127,12 +125,7 @@ func (s *Service) OpenLock(ctx context.Context, by Actor, l Link) (_ DeviceID, e
 		if err != nil {
 			return err
 		}
-		wrong, err := tx.Attempts(p.Subject, BudgetClave)
-		if err != nil {
-			return err
-		}
-		wrong.Times, wrong.Total = nil, 0
-		err = tx.SaveAttempts(wrong)
+		err = newClaveCount(tx, p.Subject, true)
 		if err != nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func TestLogIn(t *testing.T) {
 			t.Error("«Cerrar» ends another session than the one beside it")
 		}
 		stolen := other.clone()
-		out := other.get("/mi-cuenta").press("Salir").want(200)
+		out := other.get("/mi-cuenta").press("Salir").want(303)
 		if other.cookies["sesion"] != "" || out.Header().Get("Cache-Control") != "no-store" {
 			t.Error("logging out leaves something behind")
 		}
@@ -268,7 +268,7 @@ func TestChange(t *testing.T) {
 			t.Errorf("own data is not told: %s", clipText(right.text(), 300))
 		}
 		page.press("Cambiar clave", form(p.Clave, p.Clave)...).want(422)
-		page.press("Cambiar clave", form(p.Clave, next)...).want(200)
+		page.press("Cambiar clave", form(p.Clave, next)...).want(303)
 		if thief.inside() || !w.hasClave(p, next) {
 			t.Error("the change did not end a session, or was not stored")
 		}
@@ -282,7 +282,7 @@ func TestChange(t *testing.T) {
 		if _, inputs := inside.form("Cambiar clave"); inputs.Has("numero") {
 			t.Error("a number is asked inside a session")
 		}
-		inside.press("Cambiar clave", "actual", next, "clave", goodClave, "repita", goodClave, "acuerdo", "si").want(200)
+		inside.press("Cambiar clave", "actual", next, "clave", goodClave, "repita", goodClave, "acuerdo", "si").want(303)
 		if !owner.inside() || !w.hasClave(p, goodClave) {
 			t.Error("the change inside a session ended it, or was not stored")
 		}
@@ -301,7 +301,7 @@ func TestFirstClave(t *testing.T) {
 	}
 	form := []string{"documento", p.Document, "numero", p.Number, "actual", p.Clave, "clave", goodClave, "repita", goodClave, "acuerdo", "si"}
 	page := to.follow().want(200)
-	page.press("Cambiar clave", form...).want(200)
+	page.press("Cambiar clave", form...).want(303)
 	b.logIn(p, goodClave).want(303)
 	if !b.inside() {
 		t.Error("the changed clave opens nothing")

@@ -48,7 +48,7 @@ func TestUnlock(t *testing.T) {
 		}
 		page := b.get(link).want(303).follow().want(200)
 		w.browser().logIn(p, p.Clave).want(429)
-		page.press("Desbloquear mi clave").want(200)
+		page.press("Desbloquear mi clave").want(303).follow().want(200)
 		w.browser().logIn(p, p.Clave).want(303)
 		// It counts once, and tells.
 		b.get(link).want(410)

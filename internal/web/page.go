@@ -155,6 +155,15 @@ func (s *Server) message(w http.ResponseWriter, r *http.Request, status int, key
 	})
 }
 
+// said is a page of its own for what a form did, so that loading it again does
+// nothing again.
+func (s *Server) said(key string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		s.message(w, r, http.StatusOK, key)
+		return nil
+	}
+}
+
 // namesWays reports whether a message is about something that somebody wanted to
 // do and cannot do now, so that its page names the other ways.
 func namesWays(key string) bool {

@@ -155,7 +155,7 @@ func views(s *Server) []shown {
 				{ID: "s-3", Device: "una computadora con Windows", Since: "4 de marzo de 2026, 10:01", Seen: "5 de marzo de 2026, 10:18"},
 			},
 		}},
-		{"account", "in person", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35"}},
+		{"account", "in person", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Phone: "•••567"}},
 		{"change", "zero", changeView{base: zero}},
 		{"change", "first", changeView{base: calmOutside(s, "change.title"), numberView: numberView{Documents: documents}, First: true, Min: 12, Max: 256}},
 		{"change", "inside", changeView{base: calmOutside(s, "change.title"), Inside: true, Keep: true, Agreed: true, Min: 12, Max: 256}},

@@ -117,6 +117,7 @@ const (
 	PathObjection     = "/no-fui-yo"
 	pathHelp          = "/ayuda"
 	pathLogIn         = "/ingresar"
+	pathLogOut        = "/salir"
 	pathAccount       = "/mi-cuenta"
 	pathChange        = "/clave/cambiar"
 	pathUnlock        = "/clave/desbloquear"
@@ -166,16 +167,19 @@ func (s *Server) Citizens() http.Handler {
 	handle("GET "+pathHelp, s.help)
 	handle("GET "+pathLogIn, s.showLogIn)
 	handle("POST "+pathLogIn, s.logIn)
-	handle("POST /salir", s.logOut)
+	handle("GET "+pathLogOut, s.said("logged_out"))
+	handle("POST "+pathLogOut, s.logOut)
 	handle("GET "+pathAccount, s.showAccount)
 	handle("POST "+pathAccount+"/sesiones", s.endSession)
 	handle("GET "+pathAccount+"/historia", s.showHistory)
 	handle("GET "+pathAccount+"/historia.csv", s.historyCSV)
 	handle("GET "+pathChange, s.showChange)
 	handle("POST "+pathChange, s.changeClave)
+	handle("GET "+pathChange+"/listo", s.said("changed"))
 	handle("GET "+pathUnlock, s.showUnlock)
 	handle("POST "+pathUnlock, s.askUnlock)
 	handle("GET "+pathUnlock+"/correo", s.showUnlockSent)
+	handle("GET "+pathUnlock+"/listo", s.said("unlocked"))
 
 	handle("GET /static/{hash}/{file}", s.static)
 	handle("GET /favicon.ico", s.favicon)

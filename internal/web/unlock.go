@@ -84,6 +84,6 @@ func (s *Server) openLock(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.setCookie(w, cookieDevice, device.Token(), s.Service.Policy().DeviceLife)
 	s.dropCookie(w, cookieLink)
-	s.message(w, r, http.StatusOK, "unlocked")
+	redirect(w, pathUnlock+"/listo")
 	return nil
 }

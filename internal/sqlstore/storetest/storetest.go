@@ -814,7 +814,7 @@ func activationCodeRace(t *testing.T, e *env) {
 	hash := newHash()
 	c := credential.ActivationCode{Subject: newSubject(), ID: newID(), MAC: hash[:], IssuedAt: t0, ExpiresAt: t0.Add(time.Hour)}
 	e.update(t, c.Subject, func(tx credential.Tx) error { return tx.PutActivationCode(c) })
-	race(t, e, 16, func(tx credential.Tx) (bool, error) { return tx.UseActivationCode(c.Subject, c.ID, t0) })
+	race(t, e, func(tx credential.Tx) (bool, error) { return tx.UseActivationCode(c.Subject, c.ID, t0) })
 }
 
 func notices(t *testing.T, e *env) {
@@ -1190,12 +1190,12 @@ func together(e *env, n int, f func(i int, s Store)) {
 	wg.Wait()
 }
 
-// race runs decide n times at once and wants exactly one to win. The shards
+// race runs decide sixteen times at once and wants exactly one to win. The shards
 // differ, so that no order of updates helps: the statement alone decides.
-func race(t *testing.T, e *env, n int, decide func(tx credential.Tx) (bool, error)) {
+func race(t *testing.T, e *env, decide func(tx credential.Tx) (bool, error)) {
 	t.Helper()
-	won := make([]bool, n)
-	together(e, n, func(i int, s Store) {
+	won := make([]bool, 16)
+	together(e, len(won), func(i int, s Store) {
 		err := s.Update(t.Context(), credential.Shard(i), func(tx credential.Tx) (err error) {
 			won[i], err = decide(tx)
 			return err
@@ -1211,7 +1211,7 @@ func race(t *testing.T, e *env, n int, decide func(tx credential.Tx) (bool, erro
 		}
 	}
 	if winners != 1 {
-		t.Errorf("%d of %d won, want one", winners, n)
+		t.Errorf("%d of %d won, want one", winners, len(won))
 	}
 }
 
@@ -1220,15 +1220,15 @@ func sixteenRedemptions(t *testing.T, e *env) {
 		p := fullProcedure(t, newSubject())
 		n := credential.Notice{ID: newID(), Subject: p.Subject, ExpiresAt: t0}
 		e.update(t, p.Subject, func(tx credential.Tx) error { return errors.Join(tx.CreateProcedure(p), tx.PutNotice(n)) })
-		race(t, e, 16, func(tx credential.Tx) (bool, error) { return tx.FinishProcedure(p.ID, t0) })
-		race(t, e, 16, func(tx credential.Tx) (bool, error) { return tx.UseNotice(n.ID, t0) })
+		race(t, e, func(tx credential.Tx) (bool, error) { return tx.FinishProcedure(p.ID, t0) })
+		race(t, e, func(tx credential.Tx) (bool, error) { return tx.UseNotice(n.ID, t0) })
 	}
 }
 
 func useOnceRace(t *testing.T, e *env) {
 	for range 5 {
 		id := newHash()
-		race(t, e, 16, func(tx credential.Tx) (bool, error) { return tx.UseOnce(id, t0) })
+		race(t, e, func(tx credential.Tx) (bool, error) { return tx.UseOnce(id, t0) })
 	}
 }
 

@@ -1,0 +1,75 @@
+package web
+
+import (
+	"net/http"
+
+	"aldaba/internal/credential"
+)
+
+// changeView is «Cambio de clave», without a session or in one.
+type changeView struct {
+	base
+	numberView
+	Problems problems
+	Inside   bool // in a session: no number is asked
+	First    bool // a clave that the institution handed over
+	Keep     bool
+	Agreed   bool
+	Min, Max int
+}
+
+func (s *Server) showChange(w http.ResponseWriter, r *http.Request) error {
+	return s.changePage(w, r, http.StatusOK, nil)
+}
+
+func (s *Server) changePage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
+	view := changeView{
+		base: s.base(r, s.Words.Text("change.title")), numberView: s.numberView(r), Problems: p,
+		Inside: s.inside(r), First: r.URL.Query().Has("primera") || r.PostForm.Has("primera"), Agreed: r.PostForm.Get("acuerdo") != "", Keep: r.PostForm.Get("conservar") != "",
+		Min: s.Service.Policy().PasswordMin, Max: s.Service.Policy().PasswordMax,
+	}
+	view.Problem = len(p) > 0
+	s.render(w, r, status, "change", view)
+	return nil
+}
+
+// inside reports whether a live session asks.
+func (s *Server) inside(r *http.Request) bool {
+	token, ok := s.session(r)
+	if !ok {
+		return false
+	}
+	in, err := s.Service.LoggedIn(r.Context(), token)
+	return err == nil && in
+}
+
+// changeClave is «Cambiar clave».
+func (s *Server) changeClave(w http.ResponseWriter, r *http.Request) error {
+	err := form(r)
+	if err != nil {
+		return err
+	}
+	in := credential.ChangeForm{
+		Current: r.PostForm.Get("actual"), New: r.PostForm.Get("clave"), Repeat: r.PostForm.Get("repita"),
+		Agreed: r.PostForm.Get("acuerdo") != "", KeepOthers: r.PostForm.Get("conservar") != "",
+	}
+	var held *credential.SessionToken
+	if token, ok := s.session(r); ok && !r.PostForm.Has("numero") {
+		held = &token
+	} else {
+		in.Number, err = postedNumber(r)
+	}
+	if err == nil {
+		var device credential.DeviceID
+		device, err = s.Service.ChangeClave(r.Context(), s.actor(r), held, in)
+		if err == nil {
+			s.setCookie(w, cookieDevice, device.Token(), s.Service.Policy().DeviceLife)
+			redirect(w, pathChange+"/listo")
+			return nil
+		}
+	}
+	if credential.IsKind(err, credential.Expired) {
+		return s.toLogIn(w, r)
+	}
+	return s.refused(w, r, err, func(status int, p problems) error { return s.changePage(w, r, status, p) })
+}
