@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -110,7 +111,7 @@ func (k *KeyRing) activationRow(s Subject, stored string, now time.Time) Activat
 // IssueActivationCode makes a code for somebody on record, who was seen by
 // staff, and gives it once, as they read it, with the end of its life. The
 // reason stands in the person's acts; every address on record is told. Refusals
-// are Invalid: "reason" (empty, too_long), "office" (too_long), "number" (nobody,
+// are Invalid: "reason" (empty, not_text, too_long), "office" (too_long), "number" (nobody,
 // deceased).
 func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, office, reason string) (code string, expires time.Time, err error) {
 	now := s.now()
@@ -118,6 +119,8 @@ func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, o
 	switch {
 	case reason == "":
 		return "", time.Time{}, invalid("reason", "empty")
+	case strings.ContainsFunc(reason+office, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return "", time.Time{}, invalid("reason", "not_text")
 	case utf8.RuneCountInString(reason) > maxReason:
 		return "", time.Time{}, invalid("reason", "too_long")
 	case len(office) > maxReason:
@@ -137,6 +140,17 @@ func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, o
 	row := s.keys.activationRow(subject, stored, now)
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		err := tx.PutActivationCode(row)
+		if err != nil {
+			return err
+		}
+		// Whoever knows number and birth date may have spent the tries: who was
+		// seen a minute ago begins anew.
+		tried, err := tx.Attempts(subject, BudgetProof)
+		if err != nil {
+			return err
+		}
+		tried.Times, tried.Total = nil, 0
+		err = tx.SaveAttempts(tried)
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,8 @@ const (
 	BudgetMail Budget = "mail"
 	// BudgetUnproven counts mails asked without: with a birth date alone.
 	BudgetUnproven Budget = "unproven"
+	// BudgetUnlock counts mails of an unlock, asked with a number alone.
+	BudgetUnlock Budget = "unlock"
 	// BudgetClave counts wrong claves (log in, change) from browsers that the
 	// person is not known by; BudgetClaveKnown those from the others.
 	BudgetClave      Budget = "clave"

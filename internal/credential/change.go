@@ -18,38 +18,44 @@ type ChangeForm struct {
 // "agreement". Whoever changes the text changes the version.
 const AgreementVersion = "2026-11"
 
+// Changed is what a browser gets for a change of clave.
+type Changed struct {
+	Device  DeviceID     // to remember it by
+	Session SessionToken // inside a session, in place of the one that asked; else zero
+}
+
 // ChangeClave sets a new clave for who knows the current one, without a session
 // or in one (token; nil for none). The current one is charged and compared like
 // a log-in's, under the same limits, and what could be said of a real person
 // alone (that the new one is built of their data) is said only after it held. All
-// sessions but the one that asks end, unless the form says to keep them, and so do
-// all links and devices; every address on record is told.
-// It returns the device id to remember this browser by.
+// sessions end, unless the form says to keep the others, and so do all links and
+// devices; the one that asks goes on under another token. Every address on record
+// is told.
 //
 // Refusals: [Errors] of "agreed", "current", "password", "repeat"; those of
 // [Service.LogIn].
-func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, form ChangeForm) (_ DeviceID, err error) {
+func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, form ChangeForm) (_ Changed, err error) {
 	defer s.pressed(PressChange, &err)
 	now := s.now()
 	subject := s.keys.Subject(form.Number)
-	keep := ID{}
+	var session Session // zero without one
 	if t != nil {
-		err = s.store.View(ctx, func(tx Tx) error {
-			x, err := s.session(tx, *t, now)
-			subject, keep = x.Subject, x.ID
+		err = s.store.Glance(ctx, func(tx Tx) (err error) {
+			session, err = s.session(tx, *t, now)
 			return err
 		})
 		if err != nil {
-			return DeviceID{}, err
+			return Changed{}, err
 		}
+		subject = session.Subject
 	}
 	current, clave, err := s.checkChange(form)
 	if err != nil {
-		return DeviceID{}, err
+		return Changed{}, err
 	}
 	tried, err := s.tryClave(ctx, by, subject, current, now)
 	if err != nil {
-		return DeviceID{}, err
+		return Changed{}, err
 	}
 	defer tried.leave()
 	person := tried.person
@@ -57,7 +63,7 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 	defer cancel()
 	if !tried.right {
 		tried.leave()
-		return DeviceID{}, s.wrongClave(ctx, by, subject, now)
+		return Changed{}, s.wrongClave(ctx, by, subject, now)
 	}
 	set, err := s.addressesNow(ctx, subject, person)
 	if err == nil {
@@ -67,11 +73,14 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		err = invalid("password", "same")
 	}
 	if err != nil {
-		return DeviceID{}, errors.Join(s.giveClaveBack(ctx, subject, tried.budget, now), err)
+		return Changed{}, errors.Join(s.giveClaveBack(ctx, subject, tried.budget, now), err)
 	}
 	hash := s.policy.HashParams().Hash([]byte(clave.Reveal()))
 	tried.leave() // the next one hashes while this one writes
-	var device DeviceID
+	var done Changed
+	if t != nil {
+		done.Session = newSessionToken(subject.Shard())
+	}
 	replaced := false
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		account, err := tx.Account(subject)
@@ -91,13 +100,13 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		if err == nil {
 			err = tx.EndProven(subject, ID{}, Replaced, false, now)
 		}
-		if err == nil && !(t != nil && form.KeepOthers) {
-			err = tx.EndSessions(subject, keep)
+		if err == nil {
+			err = s.renewSession(tx, subject, session, done.Session, form.KeepOthers, now)
 		}
 		if err != nil {
 			return err
 		}
-		device, err = s.rememberDevice(tx, by, subject, now)
+		done.Device, err = s.rememberDevice(tx, by, subject, now)
 		if err != nil {
 			return err
 		}
@@ -115,10 +124,28 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		err = s.wrongClave(ctx, by, subject, now)
 	}
 	if err != nil {
-		return DeviceID{}, err
+		return Changed{}, err
 	}
 	s.mailQueued()
-	return device, nil
+	return done, nil
+}
+
+// renewSession ends the session that asked, and the others unless they are to be
+// kept, and opens one in its place, with the same end: a token that somebody
+// copied before is worth nothing after.
+func (s *Service) renewSession(tx Tx, subject Subject, was Session, token SessionToken, keepOthers bool, now time.Time) error {
+	if was.ID.IsZero() {
+		return tx.EndSessions(subject, ID{})
+	}
+	_, err := tx.EndSession(subject, was.ID)
+	if err == nil && !keepOthers {
+		err = tx.EndSessions(subject, ID{})
+	}
+	if err != nil {
+		return err
+	}
+	was.ID, was.Token, was.SeenAt = token.ID, s.sessionHash(token), now
+	return tx.OpenSession(was)
 }
 
 // wrongClave notes a wrong clave, whose charge stands, and is its refusal.

@@ -11,15 +11,16 @@ type LogInForm struct {
 	Clave  string
 }
 
-// claveInAll bounds wrong claves over all devices between two successes (SP
-// 800-63B-4, 3.2.2). Beyond it every clave is a wrong one, and nothing tells.
+// claveInAll bounds wrong claves between two successes (SP 800-63B-4, 3.2.2): from
+// browsers that the person is not known by, and from known ones, each. Beyond it
+// every clave is a wrong one there, and nothing tells.
 const claveInAll = 100
 
 // claveCharge is a charge for one comparison of a clave.
 type claveCharge struct {
 	account Account // zero where there is none
 	budget  Budget
-	may     bool // the total of all devices has room
+	may     bool // the total has room
 }
 
 // triedClave is one that was charged and compared. The caller holds a place in
@@ -96,6 +97,10 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 			refusal = &Error{Kind: Denied, Rule: "log_in"} // another one was set meanwhile
 			return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
 		}
+		if account.MustChange && now.After(account.ProvenAt.Add(firstClaveLife)) {
+			refusal = &Error{Kind: Denied, Rule: "log_in"} // as if it were wrong
+			return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
+		}
 		err = settleClave(tx, subject, tried.budget, now)
 		if err != nil {
 			return err
@@ -143,18 +148,17 @@ func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, no
 		if known {
 			charge.budget = BudgetClaveKnown
 		}
-		total := 0
 		for _, budget := range []Budget{BudgetClave, BudgetClaveKnown} {
 			a, err := tx.Attempts(subject, budget)
 			if err != nil {
 				return err
 			}
-			total += a.Total
 			if budget == charge.budget {
 				err = s.claveRoom(a, now)
 				if err != nil {
 					return err
 				}
+				charge.may = a.Total < claveInAll
 				a.take(now, s.policy.LockLife)
 			}
 			err = tx.SaveAttempts(a)
@@ -162,7 +166,6 @@ func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, no
 				return err
 			}
 		}
-		charge.may = total < claveInAll
 		charge.account, err = tx.Account(subject)
 		return ignoreNoRow(err)
 	})

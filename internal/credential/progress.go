@@ -76,20 +76,24 @@ func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
 	now := s.now()
 	var v Progress
 	var p Procedure
-	var set []Address
-	err := s.store.View(ctx, func(tx Tx) (err error) {
+	err := s.store.Glance(ctx, func(tx Tx) (err error) {
 		p, err = s.held(tx, c, now)
-		if err != nil {
-			return err
-		}
-		v = s.progress(p, now)
-		if s.showsContact(p.Step) {
-			set, err = tx.Addresses(p.Subject)
-		}
 		return err
 	})
-	if err != nil || !s.showsContact(p.Step) {
-		return v, err
+	if err != nil {
+		return Progress{}, err
+	}
+	v = s.progress(p, now)
+	if !s.showsContact(p.Step) {
+		return v, nil
+	}
+	var set []Address
+	err = s.store.Glance(ctx, func(tx Tx) (err error) {
+		set, err = tx.Addresses(p.Subject)
+		return err
+	})
+	if err != nil {
+		return Progress{}, err
 	}
 	person, _, err := s.person(ctx, p.Subject)
 	if err != nil {

@@ -282,7 +282,11 @@ func (s *Service) proofHolds(c proofCharge, person Person, found bool) bool {
 	may := c.owner && c.dateRight && alive
 	switch {
 	case s.policy.asksBefore(c.kind):
-		right := s.answersHold(c.account.Answers, c.typed.Asked, c.typed.Answers)
+		kept := c.account.Answers
+		if len(kept.Questions) != AskedAtRecovery {
+			kept = AnswerSet{} // fewer were kept under another policy, and are no proof under this
+		}
+		right := s.answersHold(kept, c.typed.Asked, c.typed.Answers)
 		return may && right
 	case c.kind == Recover: // its questions are asked behind the link
 		return may && !c.account.Answers.IsZero()

@@ -137,9 +137,12 @@ func (s *Service) Home(ctx context.Context, t SessionToken) (Home, error) {
 	if err != nil {
 		return Home{}, err
 	}
-	person, _, err := s.person(ctx, x.Subject)
+	person, found, err := s.person(ctx, x.Subject)
 	if err != nil {
 		return Home{}, err
+	}
+	if !found || !person.Death.IsZero() {
+		return Home{}, errNoSession // left the register since
 	}
 	v.GivenName = firstName(person)
 	for _, a := range onRecord(x.Subject, set, person) {

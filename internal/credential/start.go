@@ -73,6 +73,7 @@ const (
 	markDevice  = "device"  // and from a known browser
 	markMailbox = "mailbox" // people whose mail goes to a mailbox
 	markCaptcha = "captcha" // captchas that failed from a network
+	markAsker   = "asker"   // numbers for which mail was asked without proof from a network
 )
 
 // checkCaptcha holds a solution against the toll. It uses nothing up; a bad one
@@ -181,7 +182,11 @@ func (s *Service) applicantKeys(by Actor) []applicantKey {
 // markApplicant remembers a number against the applicant: network and known
 // browser.
 func (s *Service) markApplicant(tx Tx, by Actor, subject Subject, now time.Time) error {
-	for _, key := range s.applicantKeys(by) {
+	return markAll(tx, s.applicantKeys(by), subject, now)
+}
+
+func markAll(tx Tx, keys []applicantKey, subject Subject, now time.Time) error {
+	for _, key := range keys {
 		err := tx.Mark(key.scope, key.hash, subject, now)
 		if err != nil {
 			return err
@@ -193,12 +198,38 @@ func (s *Service) markApplicant(tx Tx, by Actor, subject Subject, now time.Time)
 // applicantHasRoom refuses a network or a browser from which too many distinct
 // numbers failed; a number that already failed from there is not a new one.
 func (s *Service) applicantHasRoom(tx Tx, by Actor, subject Subject, now time.Time) error {
-	most := s.policy.NumbersPerNetwork
+	return s.hasRoom(tx, s.applicantKeys(by), s.policy.NumbersPerNetwork, subject, now)
+}
+
+// askersPerNetwork is how many times more numbers may ask from a network for a
+// mail without proof, where nobody learns whether they failed, than may fail.
+const askersPerNetwork = 5
+
+// askerKeys are the applicant's keys for what may be honest as well as not.
+func (s *Service) askerKeys(by Actor) []applicantKey {
+	return []applicantKey{{markAsker, s.networkKey(by)}}
+}
+
+// askerHasRoom is applicantHasRoom for a mail asked without proof.
+func (s *Service) askerHasRoom(tx Tx, by Actor, subject Subject, now time.Time) error {
+	err := s.applicantHasRoom(tx, by, subject, now)
+	if err == nil {
+		err = s.hasRoom(tx, s.askerKeys(by), askersPerNetwork*s.policy.NumbersPerNetwork, subject, now)
+	}
+	return err
+}
+
+// markAsker remembers a number that asked.
+func (s *Service) markAsker(tx Tx, by Actor, subject Subject, now time.Time) error {
+	return markAll(tx, s.askerKeys(by), subject, now)
+}
+
+func (s *Service) hasRoom(tx Tx, keys []applicantKey, most int, subject Subject, now time.Time) error {
 	if most == 0 {
 		return nil
 	}
 	since := now.Add(-s.policy.AttemptWindow)
-	for _, key := range s.applicantKeys(by) {
+	for _, key := range keys {
 		n, err := tx.Marks(key.scope, key.hash, since, most)
 		if err != nil {
 			return err
@@ -239,7 +270,7 @@ func (s *Service) asked(tx Tx, subject Subject) ([]PersonalQuestionID, error) {
 	asked := order[:AskedAtRecovery]
 	account, err := tx.Account(subject)
 	switch {
-	case err == nil && !account.Answers.IsZero():
+	case err == nil && len(account.Answers.Questions) == AskedAtRecovery: // fewer were kept under another policy
 		asked = account.Answers.Questions
 	case err != nil && !isNoRow(err):
 		return nil, err

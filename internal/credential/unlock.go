@@ -37,7 +37,7 @@ func (s *Service) AskUnlock(ctx context.Context, by Actor, form UnlockForm) (err
 		Typed: Typed{Document: form.Number.Document(), Number: form.Number, Untold: true, AskedAt: now},
 	}
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
-		err := s.applicantHasRoom(tx, by, subject, now)
+		err := s.askerHasRoom(tx, by, subject, now)
 		if err == nil {
 			err = s.useCaptcha(tx, captchaID, captchaExpires)
 		}
@@ -52,7 +52,7 @@ func (s *Service) AskUnlock(ctx context.Context, by Actor, form UnlockForm) (err
 			to = Email{}
 		}
 		fresh := p // an update may run more than once
-		to, err = s.queueUntold(tx, &fresh, MailUnlock, to, person, now)
+		to, err = s.queueUntold(tx, &fresh, MailUnlock, BudgetUnlock, to, person, now)
 		if err != nil {
 			return err
 		}
@@ -61,16 +61,13 @@ func (s *Service) AskUnlock(ctx context.Context, by Actor, form UnlockForm) (err
 		if err != nil {
 			return err
 		}
-		err = s.markApplicant(tx, by, subject, now)
+		err = s.markAsker(tx, by, subject, now)
 		if err != nil {
 			return err
 		}
 		return audited(tx, fresh, by, ActUnlockAsked, now, nil)
 	})
-	if err == nil {
-		s.mailQueued()
-	}
-	return err
+	return err // the mail leaves at the next look at the outbox: see untold.go
 }
 
 // unlockAddress is where the mail of an unlock goes; the zero Email where the
@@ -80,17 +77,21 @@ func (s *Service) unlockAddress(tx Tx, subject Subject, person Person, now time.
 	if err != nil && !isNoRow(err) {
 		return Email{}, err
 	}
-	wrong, err := tx.Attempts(subject, BudgetClave)
-	if err != nil {
-		return Email{}, err
+	locked := false
+	for _, budget := range []Budget{BudgetClave, BudgetClaveKnown} {
+		wrong, err := tx.Attempts(subject, budget)
+		if err != nil {
+			return Email{}, err
+		}
+		room, _ := wrong.room(now, s.lockLimit())
+		locked = locked || !room
 	}
 	on, err := addressesOf(tx, subject, person)
 	if err != nil {
 		return Email{}, err
 	}
-	room, _ := wrong.room(now, s.lockLimit())
 	fixed, ok := fixedAddress(on)
-	if room || !ok || account.Clave == "" {
+	if !locked || !ok || account.Clave == "" {
 		return Email{}, nil
 	}
 	return fixed.Email, nil
@@ -122,6 +123,10 @@ func (s *Service) OpenLock(ctx context.Context, by Actor, l Link) (_ DeviceID, e
 		}
 		p.Step, p.End, p.EndedAt = StepDone, Finished, now
 		err = saved(tx, p, by, ActUnlocked, now, nil)
+		if err != nil {
+			return err
+		}
+		err = tx.EndProven(p.Subject, p.ID, Replaced, false, now)
 		if err != nil {
 			return err
 		}

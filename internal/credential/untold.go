@@ -26,7 +26,7 @@ func (s *Service) askUntold(ctx context.Context, by Actor, c Claim, person Perso
 	err := s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.heldAt(tx, c, now, StepProveReview)
 		if err == nil {
-			err = s.applicantHasRoom(tx, by, p.Subject, now)
+			err = s.askerHasRoom(tx, by, p.Subject, now)
 		}
 		if err != nil {
 			return err
@@ -46,22 +46,19 @@ func (s *Service) askUntold(ctx context.Context, by Actor, c Claim, person Perso
 		p.Typed.Untold, p.Typed.AskedAt, p.Typed.Fixed = true, now, fixed && !to.IsZero()
 		p.Step = StepSent
 		p.ExpiresAt = now.Add(s.policy.LinkCap)
-		to, err = s.queueUntold(tx, &p, MailActivation, to, person, now)
+		to, err = s.queueUntold(tx, &p, MailActivation, BudgetUnproven, to, person, now)
 		if err != nil {
 			return err
 		}
 		p.Typed.Email = to.Reveal()
-		for _, key := range s.applicantKeys(by) {
-			err = tx.Mark(key.scope, key.hash, p.Subject, now)
-			if err != nil {
-				return err
-			}
+		err = s.markAsker(tx, by, p.Subject, now)
+		if err != nil {
+			return err
 		}
 		return saved(tx, p, by, ActMailAsked, now, nil)
 	})
-	if err == nil {
-		s.mailQueued()
-	}
+	// The dispatcher is not woken: what it does at once for a mail, and not for
+	// none, would show in the time of the next request.
 	return err
 }
 
@@ -87,8 +84,8 @@ func provenAddress(kind ProcedureKind, account Account, on []Address) (to Email,
 // queueUntold queues the mail of an untold procedure, or one to nobody that the
 // dispatcher drops, and gives whom it goes to. Beyond the cap of its number it
 // goes to nobody, and a link that lives goes on living.
-func (s *Service) queueUntold(tx Tx, p *Procedure, kind MailKind, to Email, person Person, now time.Time) (Email, error) {
-	mails, err := tx.Attempts(p.Subject, BudgetUnproven)
+func (s *Service) queueUntold(tx Tx, p *Procedure, kind MailKind, budget Budget, to Email, person Person, now time.Time) (Email, error) {
+	mails, err := tx.Attempts(p.Subject, budget)
 	if err != nil {
 		return Email{}, err
 	}
@@ -138,7 +135,7 @@ func (s *Service) sendUntoldAgain(tx Tx, p Procedure, by Actor, person Person, h
 			return err
 		}
 	}
-	_, err := s.queueUntold(tx, &p, MailActivation, to, person, now)
+	_, err := s.queueUntold(tx, &p, MailActivation, BudgetUnproven, to, person, now)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -278,6 +279,7 @@ func TestChange(t *testing.T) {
 		}
 		// Inside a session no number is asked, and this session goes on.
 		owner.logIn(p, next).want(303)
+		copied := owner.clone()
 		inside := owner.get("/clave/cambiar").want(200)
 		if _, inputs := inside.form("Cambiar clave"); inputs.Has("numero") {
 			t.Error("a number is asked inside a session")
@@ -285,6 +287,9 @@ func TestChange(t *testing.T) {
 		inside.press("Cambiar clave", "actual", next, "clave", goodClave, "repita", goodClave, "acuerdo", "si").want(303)
 		if !owner.inside() || !w.hasClave(p, goodClave) {
 			t.Error("the change inside a session ended it, or was not stored")
+		}
+		if copied.inside() {
+			t.Error("a copied cookie outlives the change of clave")
 		}
 		inside.press("Cambiar clave", "actual", goodClave, "clave", next, "repita", next).want(422) // without the agreement
 	})
@@ -311,6 +316,8 @@ func TestFirstClave(t *testing.T) {
 	page = other.browser().get("/clave/cambiar").want(200)
 	other.clock.advance(24*time.Hour + time.Second)
 	form[3], form[5] = p.Number, p.Clave
+	other.browser().logIn(p, p.Clave).want(422) // as if it were wrong
+	other.clock.advance(time.Minute)
 	page.press("Cambiar clave", form...).want(422)
 }
 
@@ -345,4 +352,80 @@ func TestHistory(t *testing.T) {
 		w.browser().get("/mi-cuenta/historia").want(303)
 		w.browser().get("/mi-cuenta/historia.csv").want(303)
 	})
+}
+
+// A hundred wrong claves of strangers bind strangers alone; a new clave begins a
+// new count, for browsers that are known and for others.
+func TestS21_AHundredOfStrangers(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), with("proven_mails", "100", "people_per_mailbox", "100"))
+	p := w.people["con-clave"]
+	known := w.browser()
+	known.finished(credential.Recover, p, p.Email, goodClave)
+	fail := func(b *browser, times int) {
+		t.Helper()
+		for i := range times {
+			if i%5 == 0 {
+				w.clock.advance(25 * time.Hour)
+			}
+			w.clock.advance(10 * time.Second)
+			b.logIn(p, "una clave equivocada").want(422)
+		}
+		w.clock.advance(25 * time.Hour)
+	}
+	fail(w.browser(), 100)
+	w.browser().logIn(p, goodClave).want(422) // the hundred are spent, and nothing tells
+	w.clock.advance(time.Minute)
+	known.logIn(p, goodClave).want(303)
+	fail(w.browser(), 100)
+	fail(known, 100)
+	known.logIn(p, goodClave).want(422)
+	again := w.browser()
+	again.finished(credential.Recover, p, p.Email, "otro-colibrí-distinto-81")
+	again.logIn(p, "otro-colibrí-distinto-81").want(303)
+	w.browser().logIn(p, "otro-colibrí-distinto-81").want(303)
+}
+
+// A recovery to the confirmed address ends the lock of the browser that one has, too.
+func TestRecoveryEndsTheLockOfAKnownBrowser(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), with("proven_mails", "100"))
+	p := w.people["con-clave"]
+	b := w.browser()
+	b.finished(credential.Recover, p, p.Email, goodClave)
+	for range 5 {
+		w.clock.advance(10 * time.Second)
+		b.logIn(p, "una clave equivocada").want(422)
+	}
+	b.logIn(p, goodClave).want(429)
+	b.finished(credential.Recover, p, p.Email, "otro-colibrí-distinto-81")
+	b.logIn(p, "otro-colibrí-distinto-81").want(303)
+}
+
+// What a person kept under guia, one answer, is neither shown nor a proof under
+// ficha-2026: everybody is asked three.
+func TestOneAnswerIsNoProofOfThree(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), under(credential.Guia), idle())
+	config := w.site.config
+	w.halt()
+	var err error
+	config.Policy, err = credential.Preset(credential.Ficha2026)
+	if err == nil {
+		err = errors.Join(config.Policy.Set("captcha_cost", "0", true), config.Policy.Set("hash_memory_kib", "64", true),
+			config.Policy.Set("hash_passes", "1", true), config.Policy.Set("numbers_per_network", "0", true))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.site, err = New(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.handler, w.halt = w.site.Web.Citizens(), func() { _ = w.site.Close() }
+	p := w.people["con-clave"]
+	for _, who := range []web.DemoPerson{p, nobody(p)} {
+		page := w.browser().begin(credential.Recover, who).want(303).follow().want(200)
+		if n := len(page.questions()) - 1; n != 3 { // «Mes» is a list, too
+			t.Errorf("%s: %d questions, want 3", who.Number, n)
+		}
+		page.press("Continuar", page.proof(p)...).want(303).follow().press("Aceptar").want(422)
+	}
 }

@@ -553,16 +553,22 @@ func TestReforzada_WaitingTab(t *testing.T) {
 	})
 }
 
-// A number asked for without a verdict counts for its network like one that failed.
+// A number asked for without a verdict counts for its network, which may ask for
+// five times as many as may fail.
 func TestReforzada_Network(t *testing.T) {
-	w := newWorld(t, dsnOf(t, "sqlite"), under(credential.Reforzada), idle(), with("numbers_per_network", "3"))
-	for _, p := range append(w.unknowns("cedula", 2), w.people["con-clave"]) {
-		w.browser().untold(credential.Recover, p, w.people["con-clave"])
+	w := newWorld(t, dsnOf(t, "sqlite"), under(credential.Reforzada), idle(), with("numbers_per_network", "1"))
+	like := w.people["con-clave"]
+	asked := append(w.unknowns("cedula", 4), like)
+	for _, p := range asked {
+		w.browser().untold(credential.Recover, p, like)
 	}
-	for _, p := range append(w.unknowns("cedula", 3)[2:], w.people["bloqueada"]) {
-		w.browser().beginWith(credential.Recover, "cedula", p.Number, "afiliado").want(429)
+	for _, p := range append(w.unknowns("cedula", 5)[4:], w.people["bloqueada"]) {
+		w.browser().review(credential.Recover, p, like).press("Aceptar").want(429)
 	}
-	w.browser().begin(credential.Recover, w.people["con-clave"]).want(303)
+	w.browser().untold(credential.Recover, like, like) // not a new number
+	elsewhere := w.browser()
+	elsewhere.addr = "198.51.100.7:40000"
+	elsewhere.untold(credential.Recover, w.people["bloqueada"], like)
 }
 
 // Trust, the rows of this policy: a code or an address verified in person here

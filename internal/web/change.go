@@ -60,10 +60,13 @@ func (s *Server) changeClave(w http.ResponseWriter, r *http.Request) error {
 		in.Number, err = postedNumber(r)
 	}
 	if err == nil {
-		var device credential.DeviceID
-		device, err = s.Service.ChangeClave(r.Context(), s.actor(r), held, in)
+		var done credential.Changed
+		done, err = s.Service.ChangeClave(r.Context(), s.actor(r), held, in)
 		if err == nil {
-			s.setCookie(w, cookieDevice, device.Token(), s.Service.Policy().DeviceLife)
+			s.setCookie(w, cookieDevice, done.Device.Token(), s.Service.Policy().DeviceLife)
+			if held != nil {
+				s.setCookie(w, cookieSession, done.Session.Token(), 0)
+			}
 			redirect(w, pathChange+"/listo")
 			return nil
 		}
