@@ -274,10 +274,17 @@ func onePageForAll(t *testing.T, dsn string, kind credential.ProcedureKind) {
 			do(r)
 		}
 	}
+	var others []string // on one database only: the pages are the same
+	if !strings.HasPrefix(dsn, "postgres") {
+		others = append([]string{"/clave/enlace"}, journey...)
+	}
 	look := func(when string) {
 		each(func(r *walker) {
-			for _, path := range append([]string{journey[5] + "/estado", "/clave/enlace"}, journey...) {
+			for _, path := range append([]string{journey[5] + "/estado", journey[5]}, others...) {
 				r.note(when+": GET "+path, r.b.get(path))
+			}
+			if len(others) == 0 {
+				return
 			}
 			id, _, _ := strings.Cut(r.b.cookies["tramite"], ".")
 			for _, path := range []string{journey[0], journey[1], journey[2], journey[3], journey[4], journey[6], journey[6] + "/frase", pathOwnQuestion, "/clave/generar-recuperar/mas-tiempo"} {

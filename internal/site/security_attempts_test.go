@@ -546,8 +546,8 @@ func solution(t testing.TB, c credential.CaptchaChallenge, counter uint32) strin
 // A solution counts once, for one step, until it expires; nothing skips it, and
 // what failed makes the network's next ones dearer.
 func TestS22_CaptchaOnce(t *testing.T) {
-	presets(t, func(t *testing.T, dsn string, preset option) {
-		w := newWorld(t, dsn, preset, idle(), with("captcha_cost", "1"))
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn, idle(), with("captcha_cost", "1"))
 		p := w.people["nueva"]
 		first := func(altcha string, more ...string) *answer {
 			t.Helper()
