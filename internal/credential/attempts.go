@@ -20,9 +20,10 @@ const (
 	BudgetCode Budget = "code"
 	// BudgetMail counts mails asked with proof.
 	BudgetMail Budget = "mail"
-	// BudgetUnproven counts mails asked without: with a birth date alone.
+	// BudgetUnproven counts mails that were asked with a birth date alone and had
+	// somebody to go to (untold.go).
 	BudgetUnproven Budget = "unproven"
-	// BudgetUnlock counts mails of an unlock, asked with a number alone.
+	// BudgetUnlock counts mails of an unlock, asked with a number alone, likewise.
 	BudgetUnlock Budget = "unlock"
 	// BudgetClave counts wrong claves (log in, change) from browsers that the
 	// person is not known by; BudgetClaveKnown those from the others.

@@ -6,7 +6,8 @@
 // # The procedure
 //
 // A procedure (trámite) is a row with a step; each use case below is one method
-// of [Service], reads the clock once, and leaves by one transaction.
+// of [Service], reads the clock once, and leaves by one transaction, but for those
+// that hash (below).
 //
 //	Start ─► prove ─Prove─► prove_review ─JudgeProof─► questions* ─SetQuestions─► contact
 //	           ▲                  │ wrong                 *generate only             │
@@ -20,6 +21,20 @@
 // clave ([Service.AnswerOwn]). Under reforzada a recover, and a generate without
 // an activation code, go from prove_review straight to sent, and no page tells
 // the verdict (untold.go).
+//
+// # What a clave opens
+//
+//	number, clave ─LogIn─► Session ─► Home, History, ChangeClave
+//	      │ wrong             └─► over: by time, EndSession, SetClave, a death,
+//	      ▼                             ChangeClave (another token, and the others)
+//	BudgetClave or BudgetClaveKnown ─five─► locked ─AskUnlock─► mail ─OpenLock─► open
+//
+// A session is a row ([Session]). [Service.LogIn] and [Service.ChangeClave] charge
+// and compare by the same code (tryClave); what a lock stops, and what ends it,
+// is docs/decisions/0013. The mail of an unlock is an untold procedure of kind
+// [Unlock], whose link opens no page for a clave.
+//
+// # What holds for both
 //
 // Nothing before the verdict ([Service.JudgeProof]) depends on the record:
 // every page, limit and cost up to there is a function of what was typed and of

@@ -18,7 +18,9 @@ type LinkView struct {
 
 // LookLink reads what a mailed link leads to, for any client any number of
 // times: it changes nothing. c is the browser's claim, if it has one. Expired
-// says how the link ended: "expired", "finished" (used), "replaced", "objected".
+// says how the link ended: "link_expired" (its time), "expired" (the
+// procedure's), "finished" (used), "replaced", "replaced_mail" (by a newer one of
+// the same procedure), "objected"; of an unlock always "unlock_over".
 func (s *Service) LookLink(ctx context.Context, l Link, c *Claim) (LinkView, error) {
 	now := s.now()
 	var v LinkView

@@ -29,7 +29,7 @@ type Mail struct {
 	Kind       MailKind
 	To         Email     // stored sealed, erased once the mail ended
 	Procedure  ID        // what it is about
-	Generation uint16    // of an activation mail
+	Generation uint16    // of a mail with a link
 	Notice     ID        // what its «No fui yo» link refers to; zero without one
 	Facts      MailFacts // stored sealed
 	QueuedAt   time.Time

@@ -71,8 +71,8 @@ func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 	return out, nil
 }
 
-// startClock notes the first attempt at an activation mail and reports whether
-// the mail is still wanted.
+// startClock notes the first attempt at a mail with a link, an activation or an
+// unlock, and reports whether the mail is still wanted.
 func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
 	if !m.Kind.hasLink() {
 		return true, nil
@@ -100,8 +100,8 @@ func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
 	return true, tx.SaveProcedure(p)
 }
 
-// MailAccepted notes that the relay took a mail: the life of an activation is
-// counted from here.
+// MailAccepted notes that the relay took a mail: the life of its link, if it has
+// one, is counted from here.
 func (s *Service) MailAccepted(ctx context.Context, m Outgoing) error {
 	now := s.now()
 	return s.store.Update(ctx, m.ID.Shard(), func(tx Tx) error {

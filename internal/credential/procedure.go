@@ -122,7 +122,8 @@ type Procedure struct {
 }
 
 // Typed is what the applicant typed and chose, and after the verdict what was
-// proven. It is stored sealed as one value.
+// proven; of an unlock, number, address and what an untold one has. It is stored
+// sealed as one value.
 type Typed struct {
 	Document Document `json:"document"`
 	Number   Number   `json:"-"`

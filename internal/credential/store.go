@@ -89,7 +89,7 @@ type Tx interface {
 	SaveAttempts(a Attempts) error
 
 	// Mark notes once that key did something about subject under scope
-	// ("network", "device", "mailbox") and when last; Marks counts the distinct
+	// (the mark… of start.go) and when last; Marks counts the distinct
 	// subjects of a key since an instant, up to atMost; Marked tells whether subject is among
 	// them.
 	Mark(scope string, key [32]byte, s Subject, at time.Time) error

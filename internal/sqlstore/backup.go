@@ -308,7 +308,7 @@ func (s *Store) contents(ctx context.Context) (c Contents, err error) {
 }
 
 // A backup may be of an older schema: since which version people stand in
-// generations, and since which there are activation codes.
+// generations, and since which there are activation codes, and sessions.
 const (
 	generationsSince = 2
 	codesSince       = 3
