@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"aldaba/internal/site"
@@ -35,6 +37,7 @@ func (c *registryImport) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
+	yieldToCitizens()
 	bar := newProgressLine(t.err)
 	report, err := site.ImportRegister(ctx, site.ImportConfig{
 		Config: config, File: c.File, Encoding: c.Encoding, DryRun: c.DryRun, Yes: c.Yes, Progress: bar.show,
@@ -48,6 +51,23 @@ func (c *registryImport) Run(ctx context.Context, t terminal) error {
 		return errors.New("registry import: interrupted; nothing of it is read yet, and the same command goes on from here")
 	}
 	return err
+}
+
+// yieldToCitizens makes every thread of this process, and those that they will
+// begin, wait for others who want the processor: an import can wait, whoever
+// looks at a page cannot. Where the system does not let it, the import goes on
+// as it is.
+func yieldToCitizens() {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return
+	}
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		if err == nil {
+			_ = syscall.Setpriority(syscall.PRIO_PROCESS, id, 15) // a courtesy: no reason to stop
+		}
+	}
 }
 
 // tellImport writes what a new register changes.
