@@ -151,6 +151,10 @@ func (s *Service) renewSession(tx Tx, subject Subject, was Session, token Sessio
 // wrongClave notes a wrong clave, whose charge stands, and is its refusal.
 func (s *Service) wrongClave(ctx context.Context, by Actor, subject Subject, now time.Time) error {
 	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		err := s.markApplicant(tx, by, subject, now)
+		if err != nil {
+			return err
+		}
 		return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
 	})
 	if err != nil {

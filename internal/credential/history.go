@@ -26,8 +26,9 @@ const maxHistory = 500
 func (s *Service) History(ctx context.Context, t SessionToken) ([]HistoryAct, error) {
 	now := s.now()
 	var acts []HistoryAct
-	err := s.store.View(ctx, func(tx Tx) error {
-		x, err := s.session(tx, t, now)
+	var x Session
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		x, err = s.session(tx, t, now)
 		if err != nil {
 			return err
 		}
@@ -52,5 +53,11 @@ func (s *Service) History(ctx context.Context, t SessionToken) ([]HistoryAct, er
 		}
 		return nil
 	})
-	return acts, err
+	if err == nil {
+		err = s.used(ctx, x, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return acts, nil
 }

@@ -82,13 +82,12 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
 	token := newSessionToken(subject.Shard())
+	if !tried.right {
+		return SessionToken{}, s.wrongClave(ctx, by, subject, now)
+	}
 	var refusal error
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		refusal = nil
-		if !tried.right {
-			refusal = &Error{Kind: Denied, Rule: "log_in"}
-			return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
-		}
 		account, err := tx.Account(subject)
 		if err != nil {
 			return err
@@ -140,6 +139,10 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, now time.Time) (claveCharge, error) {
 	var charge claveCharge
 	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		err := s.applicantHasRoom(tx, by, subject, now) // many numbers from one place
+		if err != nil {
+			return err
+		}
 		charge = claveCharge{budget: BudgetClave}
 		known, err := tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
 		if err != nil {

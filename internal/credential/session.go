@@ -152,16 +152,15 @@ func (s *Service) Home(ctx context.Context, t SessionToken) (Home, error) {
 	if x.ExpiresAt.Before(v.EndsAt) {
 		v.EndsAt = x.ExpiresAt
 	}
+	return v, s.used(ctx, x, now)
+}
+
+// used notes a use of a session, at most once a minute.
+func (s *Service) used(ctx context.Context, x Session, now time.Time) error {
 	if now.Sub(x.SeenAt) < seenEvery {
-		return v, nil
+		return nil
 	}
-	return v, s.store.Update(ctx, x.Subject.Shard(), func(tx Tx) error {
-		x, err := s.session(tx, t, now)
-		if err != nil {
-			return err
-		}
-		return tx.SeeSession(x.ID, now)
-	})
+	return s.store.Update(ctx, x.Subject.Shard(), func(tx Tx) error { return tx.SeeSession(x.ID, now) })
 }
 
 // LoggedIn reports whether a session is live, without noting a use of it.

@@ -57,6 +57,11 @@ func TestLogIn(t *testing.T) {
 		if !b.inside() {
 			t.Error("a restart ends the session")
 		}
+		earlier := b.clone()
+		b.logIn(p, p.Clave).want(303)
+		if earlier.inside() || !b.inside() {
+			t.Error("a second log-in leaves the browser's first session open")
+		}
 		// Another browser sees it and closes it.
 		other := w.browser()
 		other.header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)")
@@ -428,4 +433,21 @@ func TestOneAnswerIsNoProofOfThree(t *testing.T) {
 		}
 		page.press("Continuar", page.proof(p)...).want(303).follow().press("Aceptar").want(422)
 	}
+}
+
+// A network that tries claves on many numbers is refused, for numbers that nobody
+// has alike.
+func TestS10_LogInsOfANetwork(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle(), with("numbers_per_network", "3"))
+	p := w.people["con-clave"]
+	for _, who := range append(w.unknowns("cedula", 2), p) {
+		w.browser().logIn(who, "una clave equivocada").want(422)
+	}
+	other := w.people["con-clave-presencial"]
+	w.browser().logIn(other, other.Clave).want(429)
+	w.clock.advance(time.Minute)
+	w.browser().logIn(p, p.Clave).want(303) // not a new number
+	elsewhere := w.browser()
+	elsewhere.addr = "198.51.100.7:40000"
+	elsewhere.logIn(other, other.Clave).want(303)
 }

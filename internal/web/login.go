@@ -43,6 +43,10 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) error {
 		var token credential.SessionToken
 		token, err = s.Service.LogIn(r.Context(), s.actor(r), credential.LogInForm{Number: number, Clave: r.PostForm.Get("clave")})
 		if err == nil {
+			err = s.endEarlier(r)
+			if err != nil {
+				return err
+			}
 			s.setCookie(w, cookieSession, token.Token(), 0)
 			redirect(w, pathAccount)
 			return nil
@@ -53,6 +57,20 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	return s.refused(w, r, err, func(status int, p problems) error { return s.logInPage(w, r, status, p) })
+}
+
+// endEarlier ends the session that the browser had before a log-in, whoever's: its
+// token is about to be forgotten here, and must not live on.
+func (s *Server) endEarlier(r *http.Request) error {
+	earlier, ok := s.session(r)
+	if !ok {
+		return nil
+	}
+	err := s.Service.EndSession(r.Context(), s.actor(r), earlier, earlier.ID)
+	if credential.IsKind(err, credential.Expired) {
+		return nil
+	}
+	return err
 }
 
 // session reads the browser's session token. Nobody is logged in where there is none.
