@@ -312,6 +312,9 @@ func (p Policy) dateAlone(kind ProcedureKind) bool {
 // address on one page.
 func (p Policy) contactWithQuestions() bool { return p.SecurityImage }
 
+// NeverTells reports whether no page tells the verdict of a kind, whatever was typed.
+func (p Policy) NeverTells(kind ProcedureKind) bool { return p.ActivationCode && kind == Recover }
+
 // tells reports whether a page tells the verdict on what was typed. With
 // neither code nor question it would tell who knows a birth date, and who has
 // an account: then only the mail tells, to an address that was proven before.

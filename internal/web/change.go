@@ -67,7 +67,14 @@ func (s *Server) changeClave(w http.ResponseWriter, r *http.Request) error {
 			if held != nil {
 				s.setCookie(w, cookieSession, done.Session.Token(), 0)
 			}
-			redirect(w, pathChange+"/listo")
+			to := pathChange + "/listo"
+			switch {
+			case held != nil && in.KeepOthers:
+				to = pathChange + "/listo-conservadas"
+			case held != nil:
+				to = pathChange + "/listo-adentro"
+			}
+			redirect(w, to)
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"strings"
 
@@ -96,9 +97,11 @@ func (s *Server) explained(err error) (list problems, first *credential.Error, o
 
 // sentence finds the words of a refusal: "rule.<field>.<rule>", where record and
 // bank questions share theirs, else "rule.<rule>". A sentence may name the
-// policy's numbers: {min} and {max} of a clave, {least} of the bank.
+// policy's numbers, {min} and {max} of a clave, {least} of the bank, and {seconds}
+// to wait.
 func sentence(l *words.Language, refusal *credential.Error, policy credential.Policy) string {
-	numbers := []any{"min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers}
+	seconds := max(1, int(math.Ceil(refusal.RetryAfter.Seconds())))
+	numbers := []any{"min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "seconds", seconds}
 	group, _, _ := strings.Cut(refusal.Field, ".")
 	if key := "rule." + group + "." + refusal.Rule; group != "" && l.Has(key) {
 		return l.Text(key, numbers...)

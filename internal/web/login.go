@@ -16,6 +16,10 @@ type logInView struct {
 }
 
 func (s *Server) showLogIn(w http.ResponseWriter, r *http.Request) error {
+	if s.inside(r) {
+		redirect(w, pathAccount)
+		return nil
+	}
 	return s.logInPage(w, r, http.StatusOK, nil)
 }
 

@@ -47,7 +47,8 @@ func (s *Server) objectionPage(w http.ResponseWriter, r *http.Request, cancelled
 // somebody else knows.
 func setsClave(kind credential.MailKind) bool {
 	switch kind {
-	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange:
+	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
+		credential.MailClaveChanged, credential.MailUnlocked, credential.MailActivationCode:
 		return true
 	}
 	return false

@@ -192,6 +192,8 @@ func (s *Server) actionOf(key string) string {
 		return "/"
 	case "changed", "expired_session", "unlocked":
 		return pathLogIn
+	case "changed_inside", "changed_kept":
+		return pathAccount
 	case "expired_unlock_over":
 		return pathUnlock
 	case "denied_proof", "not_found_objection", "expired_objected", "expired_objection":
@@ -300,7 +302,8 @@ func (s *Server) base(r *http.Request, title string) base {
 // within is base for a page of the journey.
 func (s *Server) within(r *http.Request, v credential.Progress, title string) base {
 	b := s.base(r, title)
-	b.Position, b.Of = s.Service.Policy().Position(v.Kind, v.Step, v.Untold)
+	policy := s.Service.Policy()
+	b.Position, b.Of = policy.Position(v.Kind, v.Step, v.Untold || policy.NeverTells(v.Kind))
 	b.Procedure = v.ID.String()
 	b.Now = v.Now.Format(time.RFC3339)
 	if v.CanExtend {

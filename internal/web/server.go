@@ -176,6 +176,8 @@ func (s *Server) Citizens() http.Handler {
 	handle("GET "+pathChange, s.showChange)
 	handle("POST "+pathChange, s.changeClave)
 	handle("GET "+pathChange+"/listo", s.said("changed"))
+	handle("GET "+pathChange+"/listo-adentro", s.said("changed_inside"))
+	handle("GET "+pathChange+"/listo-conservadas", s.said("changed_kept"))
 	handle("GET "+pathUnlock, s.showUnlock)
 	handle("POST "+pathUnlock, s.askUnlock)
 	handle("GET "+pathUnlock+"/correo", s.showUnlockSent)
