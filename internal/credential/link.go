@@ -12,8 +12,6 @@ type LinkView struct {
 	SameOne   bool // this browser holds the procedure: no further question
 	Reference string
 	Until     time.Time // the link's end
-
-	subject Subject
 }
 
 // LookLink reads what a mailed link leads to, for any client any number of
@@ -29,7 +27,7 @@ func (s *Service) LookLink(ctx context.Context, l Link, c *Claim) (LinkView, err
 		if err != nil {
 			return err
 		}
-		v = LinkView{ID: p.ID, Kind: p.Kind, subject: p.Subject, Reference: p.Reference, Until: p.validUntil(s.policy)}
+		v = LinkView{ID: p.ID, Kind: p.Kind, Reference: p.Reference, Until: p.validUntil(s.policy)}
 		v.SameOne, _, err = s.holds(tx, p, c, now)
 		return err
 	})
@@ -152,10 +150,10 @@ func (s *Service) chargeBirthday(tx Tx, p *Procedure, d, m int, now time.Time) e
 	if !p.Typed.Untold {
 		return s.chargeCode(tx, p, now)
 	}
-	if p.Typed.LinkTries >= s.policy.CodeTries {
-		return &Error{Kind: TooMany, Field: "code", Rule: "code_tries", RetryAfter: p.ExpiresAt.Sub(now)}
+	err := s.takeTry(&p.Typed.LinkTries, *p, now)
+	if err != nil {
+		return err
 	}
-	p.Typed.LinkTries++
 	return tx.SaveProcedure(*p)
 }
 

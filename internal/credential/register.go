@@ -373,10 +373,8 @@ func (s *Service) registeredAddress(tx Tx, c RegisterChange, run RegisterRun, no
 
 // keepAddress stores what the register no longer says.
 func keepAddress(tx Tx, c RegisterChange, set []Address) error {
-	for _, a := range set {
-		if a.Email.Key() == c.Old.Email.Key() {
-			return nil
-		}
+	if _, there := amongThem(set, c.Old.Email); there {
+		return nil
 	}
 	kept := Address{Subject: c.Subject, ID: newID(c.Subject.Shard()), Email: c.Old.Email, Provenance: c.Old.EmailFrom}
 	kept.Provenance.Origin = OriginImported // without the register's word the mark is gone

@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -136,12 +137,10 @@ func (s *Service) heldAt(tx Tx, c Claim, now time.Time, at ...Step) (Procedure, 
 	if err != nil {
 		return Procedure{}, err
 	}
-	for _, step := range at {
-		if p.Step == step {
-			return p, nil
-		}
+	if !slices.Contains(at, p.Step) {
+		return Procedure{}, errStep
 	}
-	return Procedure{}, errStep
+	return p, nil
 }
 
 // saved writes the procedure and its audit row.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"log/slog"
-	"strings"
 	"time"
 )
 
@@ -36,22 +34,14 @@ func newSessionToken(shard Shard) SessionToken {
 
 // Token writes the session's token for its cookie.
 func (t SessionToken) Token() string {
-	return t.ID.String() + "." + base64.RawURLEncoding.EncodeToString(t.secret[:])
+	return writeSecret(t.ID, t.secret)
 }
 
 // ParseSessionToken reads a cookie. Anything not written by [SessionToken.Token]
 // is false.
 func ParseSessionToken(token string) (SessionToken, bool) {
-	head, tail, _ := strings.Cut(token, ".")
-	id, ok := ParseID(head)
-	if !ok {
-		return SessionToken{}, false
-	}
-	secret, ok := decodeToken(tail, 32)
-	if !ok {
-		return SessionToken{}, false
-	}
-	return SessionToken{ID: id, secret: [32]byte(secret)}, true
+	id, secret, ok := parseSecret(token)
+	return SessionToken{ID: id, secret: secret}, ok
 }
 
 // String masks the secret.

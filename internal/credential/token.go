@@ -24,21 +24,32 @@ func newClaim(id ID) Claim {
 
 // Token writes the claim for a cookie.
 func (c Claim) Token() string {
-	return c.ID.String() + "." + base64.RawURLEncoding.EncodeToString(c.secret[:])
+	return writeSecret(c.ID, c.secret)
+}
+
+// writeSecret writes an id and the secret that proves it for a cookie.
+func writeSecret(id ID, secret [32]byte) string {
+	return id.String() + "." + base64.RawURLEncoding.EncodeToString(secret[:])
+}
+
+// parseSecret reads what writeSecret writes, and nothing else.
+func parseSecret(token string) (id ID, secret [32]byte, ok bool) {
+	head, tail, _ := strings.Cut(token, ".")
+	id, ok = ParseID(head)
+	if !ok {
+		return ID{}, secret, false
+	}
+	raw, ok := decodeToken(tail, len(secret))
+	if !ok {
+		return ID{}, secret, false
+	}
+	return id, [32]byte(raw), true
 }
 
 // ParseClaim reads a cookie. Anything not written by [Claim.Token] is false.
 func ParseClaim(token string) (Claim, bool) {
-	head, tail, _ := strings.Cut(token, ".")
-	id, ok := ParseID(head)
-	if !ok {
-		return Claim{}, false
-	}
-	secret, ok := decodeToken(tail, 32)
-	if !ok {
-		return Claim{}, false
-	}
-	return Claim{ID: id, secret: [32]byte(secret)}, true
+	id, secret, ok := parseSecret(token)
+	return Claim{ID: id, secret: secret}, ok
 }
 
 // String masks the secret.

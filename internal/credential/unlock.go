@@ -104,14 +104,19 @@ func (s *Service) OpenLock(ctx context.Context, by Actor, l Link) (_ DeviceID, e
 	kind := Unlock
 	defer s.observed(PressUnlock, &kind, &err)
 	now := s.now()
-	look, err := s.LookLink(ctx, l, nil)
-	if err == nil && look.Kind != Unlock {
-		err = errStep
-	}
+	var subject Subject
+	err = s.store.Glance(ctx, func(tx Tx) error {
+		p, err := s.behind(tx, l, now)
+		if err == nil && p.Kind != Unlock {
+			err = errStep
+		}
+		subject = p.Subject
+		return err
+	})
 	if err != nil {
 		return DeviceID{}, err
 	}
-	person, _, err := s.person(ctx, look.subject)
+	person, _, err := s.person(ctx, subject)
 	if err != nil {
 		return DeviceID{}, err
 	}

@@ -148,10 +148,10 @@ func (s *Service) sendUntoldAgain(tx Tx, p Procedure, by Actor, person Person, h
 // was sent takes one. None is of the number's day: a day spent by somebody with
 // a number alone would be the owner's.
 func (s *Service) chargeUntoldCode(tx Tx, p *Procedure, now time.Time) (alive bool, err error) {
-	if p.CodeTries >= s.policy.CodeTries {
-		return false, &Error{Kind: TooMany, Field: "code", Rule: "code_tries", RetryAfter: p.ExpiresAt.Sub(now)}
+	err = s.takeTry(&p.CodeTries, *p, now)
+	if err != nil {
+		return false, err
 	}
-	p.CodeTries++
 	codes, err := tx.Attempts(p.Subject, BudgetCode)
 	if err != nil {
 		return false, err

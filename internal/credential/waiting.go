@@ -110,13 +110,22 @@ func (s *Service) mailAlive(p Procedure, now time.Time) error {
 	return nil
 }
 
+// takeTry takes one of a procedure's tries at what its mail proves.
+func (s *Service) takeTry(tries *int, p Procedure, now time.Time) error {
+	if *tries >= s.policy.CodeTries {
+		return &Error{Kind: TooMany, Field: "code", Rule: "code_tries", RetryAfter: p.ExpiresAt.Sub(now)}
+	}
+	*tries++
+	return nil
+}
+
 // chargeCode takes one try at a secret of the mail: of the procedure's,
 // over all its mails, and of the number's day.
 func (s *Service) chargeCode(tx Tx, p *Procedure, now time.Time) error {
-	if p.CodeTries >= s.policy.CodeTries {
-		return &Error{Kind: TooMany, Field: "code", Rule: "code_tries", RetryAfter: p.ExpiresAt.Sub(now)}
+	err := s.takeTry(&p.CodeTries, *p, now)
+	if err != nil {
+		return err
 	}
-	p.CodeTries++
 	today, err := tx.Attempts(p.Subject, BudgetCode)
 	if err != nil {
 		return err

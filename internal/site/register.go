@@ -195,7 +195,7 @@ func (i *importer) openFile(ctx context.Context) (err error) {
 }
 
 func (i *importer) run(ctx context.Context) error {
-	err := (&Site{config: i.Config, Store: i.store}).checkRing(ctx)
+	err := checkRing(ctx, i.store, i.Config)
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,7 @@ func Migrate(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	s := &Site{Store: store, config: c}
-	return errors.Join(s.checkRing(ctx), store.Close())
+	return errors.Join(checkRing(ctx, store, c), store.Close())
 }
 
 // Finding is what [Check] found about one thing, in one line.

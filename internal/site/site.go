@@ -103,7 +103,7 @@ func (s *Site) observe(query string, rows int64, took time.Duration) {
 
 func (s *Site) build(ctx context.Context) error {
 	c := s.config
-	err := s.checkRing(ctx)
+	err := checkRing(ctx, s.Store, s.config)
 	if err != nil {
 		return err
 	}
@@ -153,9 +153,9 @@ const metaRing = "key_ring"
 
 // checkRing refuses a database that was filled with another key ring or is not
 // for these people, and marks one that has no mark.
-func (s *Site) checkRing(ctx context.Context) error {
-	return s.Store.Update(ctx, 0, func(tx credential.Tx) error {
-		mine, err := belongs(tx, s.config)
+func checkRing(ctx context.Context, store *sqlstore.Store, c Config) error {
+	return store.Update(ctx, 0, func(tx credential.Tx) error {
+		mine, err := belongs(tx, c)
 		if err != nil || mine == "" {
 			return err
 		}

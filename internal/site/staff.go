@@ -35,7 +35,7 @@ func IssueActivationCode(ctx context.Context, c Config, n credential.Number, off
 }
 
 func issueOn(ctx context.Context, store *sqlstore.Store, c Config, n credential.Number, office, reason string) (Issued, error) {
-	err := (&Site{config: c, Store: store}).checkRing(ctx)
+	err := checkRing(ctx, store, c)
 	if err != nil {
 		return Issued{}, err
 	}
