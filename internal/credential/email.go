@@ -168,6 +168,22 @@ func (e Email) Mask() string {
 	return local[:1] + maskDots + "@" + domain
 }
 
+// OwnerMask is [Email.Mask] for a page that only the owner sees, known in person:
+// with the last letter and the domain, by which one tells addresses of one's own
+// apart. It is not the whole address, which whoever finds a session open could
+// write to (ASVS 5.0, 14.2.6).
+func (e Email) OwnerMask() string {
+	if e.IsZero() {
+		return ""
+	}
+	local, domain, _ := strings.Cut(e.Reveal(), "@")
+	last := ""
+	if len(local) > 3 {
+		last = local[len(local)-1:]
+	}
+	return local[:1] + maskDots + last + "@" + domain
+}
+
 // plausibleDomains are real mail domains within a typo of a common one, about
 // which nobody is asked whether they meant another.
 var plausibleDomains = []string{

@@ -105,19 +105,23 @@ func TestS12OneMailbox(t *testing.T) {
 }
 
 func TestEmailMask(t *testing.T) {
-	tests := []struct{ typed, want string }{
-		{"rosa@gmail.com", "r•••••@gmail.com"},
-		{"r@gmail.com", "r•••••@gmail.com"},
-		{"rosa.maria.quishpe@hotmail.es", "r•••••@hotmail.es"},
-		{"rosa@quishpe.ec", "r•••••@•••••"},
-		{"rosa@empresa-muy-larga.com.ec", "r•••••@•••••"},
+	tests := []struct{ typed, want, owner string }{
+		{"rosa@gmail.com", "r•••••@gmail.com", "r•••••a@gmail.com"},
+		{"r@gmail.com", "r•••••@gmail.com", "r•••••@gmail.com"},
+		{"rosa.maria.quishpe@hotmail.es", "r•••••@hotmail.es", "r•••••e@hotmail.es"},
+		{"ros@quishpe.ec", "r•••••@•••••", "r•••••@quishpe.ec"},
+		{"rosa@empresa-muy-larga.com.ec", "r•••••@•••••", "r•••••a@empresa-muy-larga.com.ec"},
 	}
 	for _, test := range tests {
-		if got := mustParseEmail(t, test.typed).Mask(); got != test.want {
+		email := mustParseEmail(t, test.typed)
+		if got := email.Mask(); got != test.want {
 			t.Errorf("Mask of %q = %q, want %q", test.typed, got, test.want)
 		}
+		if got := email.OwnerMask(); got != test.owner {
+			t.Errorf("OwnerMask of %q = %q, want %q", test.typed, got, test.owner)
+		}
 	}
-	if got := (Email{}).Mask(); got != "" {
+	if got := (Email{}).Mask() + (Email{}).OwnerMask(); got != "" {
 		t.Errorf("Mask of no address = %q", got)
 	}
 }

@@ -136,7 +136,11 @@ func (s *Service) Home(ctx context.Context, t SessionToken) (Home, error) {
 	}
 	v.GivenName = firstName(person)
 	for _, a := range onRecord(x.Subject, set, person) {
-		v.Addresses = append(v.Addresses, HomeAddress{a.Email.Mask(), a.Provenance.Origin, a.Provenance.At})
+		shown := a.Email.Mask()
+		if v.Level == InPerson {
+			shown = a.Email.OwnerMask()
+		}
+		v.Addresses = append(v.Addresses, HomeAddress{shown, a.Provenance.Origin, a.Provenance.At})
 	}
 	v.EndsAt = now.Add(s.policy.SessionIdle)
 	if x.ExpiresAt.Before(v.EndsAt) {

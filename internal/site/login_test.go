@@ -2,6 +2,7 @@ package site
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/html"
+
 	"aldaba/internal/credential"
 	"aldaba/internal/web"
+	"aldaba/internal/words"
 )
 
 // logIn fills the page of the log-in.
@@ -119,6 +123,143 @@ func TestSessionEnds(t *testing.T) {
 		if a := thief.get("/mi-cuenta"); a.Code != 303 || !strings.HasPrefix(a.Header().Get("Location"), "/ingresar") {
 			t.Errorf("cookie %q: %v", bad, a)
 		}
+	}
+}
+
+// A cookie of another kind, edited, made up or older than its end is "please log
+// in", at every page and form of a session, and no fault at the log-in itself. A
+// token that was copied while it lived is dead once its owner ended the session;
+// what the browser calls itself is asked of nobody.
+func TestCookieThatOpensNothing(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	p := w.people["con-clave"]
+	b := w.browser()
+	b.begin(credential.Recover, p).want(303)
+	b.logIn(p, p.Clave).want(303)
+	good := b.cookies["sesion"]
+	ended := w.browser()
+	ended.logIn(p, p.Clave).want(303)
+	copied := ended.cookies["sesion"]
+	ended.get("/mi-cuenta").press("Salir").want(303)
+	other := w.browser()
+	other.logIn(p, p.Clave).want(303)
+	id, _, _ := strings.Cut(good, ".")
+	_, secret, _ := strings.Cut(other.cookies["sesion"], ".")
+	bad := map[string]string{
+		"of a procedure": b.cookies["tramite"], "edited": string(flipped([]byte(good), len(good)-5)), "of two": id + "." + secret,
+		"made up": "x", "long": strings.Repeat("a", 4000), "ended": copied, "cut": good[:len(good)/2],
+	}
+	please := func(t *testing.T, what string, a *answer) {
+		t.Helper()
+		if to := a.Header().Get("Location"); a.Code != 303 || to != "/ingresar?otra-vez" || a.b.cookies["sesion"] != "" {
+			t.Errorf("%s: %v to %q, want the log-in and no cookie", what, a, to)
+		}
+	}
+	check := func(name, cookie string) {
+		t.Helper()
+		with := func() *browser {
+			b := w.browser()
+			b.cookies["sesion"] = cookie
+			return b
+		}
+		for _, path := range []string{"/mi-cuenta", "/mi-cuenta/historia", "/mi-cuenta/historia.csv"} {
+			please(t, name+" "+path, with().get(path))
+		}
+		please(t, name+" close", with().send(http.MethodPost, "/mi-cuenta/sesiones", url.Values{"sesion": {id}}))
+		please(t, name+" change", with().send(http.MethodPost, "/clave/cambiar", url.Values{"actual": {p.Clave}, "clave": {goodClave}, "repita": {goodClave}, "acuerdo": {"si"}}))
+		with().get("/ingresar").want(200)
+		with().get("/clave/cambiar").want(200)
+		with().send(http.MethodPost, "/salir", nil).want(303)
+		in := with()
+		in.send(http.MethodPost, "/ingresar", url.Values{"documento": {p.Document}, "numero": {p.Number}, "clave": {p.Clave}}).want(303)
+		if !in.inside() || in.cookies["sesion"] == cookie {
+			t.Errorf("%s: no log-in with it", name)
+		}
+		in.get("/mi-cuenta").press("Salir").want(303)
+	}
+	for name, cookie := range bad {
+		check(name, cookie)
+	}
+	b.header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)")
+	if !b.inside() || !w.hasClave(p, p.Clave) {
+		t.Error("a session ended, or the clave is another, by cookies that open nothing")
+	}
+	w.clock.advance(15 * time.Minute)
+	check("old", good)
+}
+
+// The page that was sent empty names everything that is missing.
+func TestLogInNamesAllFaults(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	page := w.browser().get("/ingresar").want(200).press("Ingresar").want(422)
+	if got := page.faults(); !slices.Equal(got, []string{"numero", "clave"}) {
+		t.Errorf("the page names %v", got)
+	}
+}
+
+// A lock says until what hour of what day, and says the same of a number that
+// nobody has.
+func TestLockSaysUntilWhen(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle(), with("lock_life", "2h"))
+	p := w.people["con-clave"]
+	b := w.browser()
+	var pages []string
+	for _, who := range []web.DemoPerson{p, nobody(p)} {
+		began := w.clock.Now()
+		for range 5 {
+			b.logIn(who, "una clave equivocada").want(422)
+			w.clock.advance(10 * time.Second)
+		}
+		page := b.logIn(who, who.Clave).want(429)
+		want := words.Spanish().DateTime(began.Add(2 * time.Hour))
+		if !strings.Contains(page.text(), want) {
+			t.Errorf("the lock does not say %q: %s", want, clipText(page.text(), 500))
+		}
+		pages = append(pages, strings.NewReplacer(who.Number, "·", want, "·").Replace(page.Body.String()))
+		w.clock.advance(time.Minute - 50*time.Second)
+	}
+	if pages[0] != pages[1] {
+		t.Error("a lock tells who has a clave")
+	}
+}
+
+// From every page of a session one gets out, and no browser keeps one.
+func TestPagesInside(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	p := w.people["con-clave-presencial"]
+	b := w.browser()
+	account := b.logIn(p, p.Clave).want(303).follow().want(200)
+	if local, domain, _ := strings.Cut(p.Email, "@"); !strings.Contains(account.text(), local[len(local)-1:]+"@"+domain) || strings.Contains(account.text(), p.Email) {
+		t.Errorf("who was seen in person cannot tell their address: %s", clipText(account.text(), 600))
+	}
+	w.browser().logIn(p, p.Clave).want(303)
+	todo, seen := []string{"/mi-cuenta", "/clave/cambiar/listo-adentro", "/clave/cambiar/listo-conservadas"}, map[string]bool{}
+	for len(todo) > 0 {
+		path := todo[0]
+		todo = todo[1:]
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		page := b.get(path).want(200)
+		if page.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s may be kept: %q", path, page.Header().Get("Cache-Control"))
+		}
+		if !strings.HasPrefix(page.Header().Get("Content-Type"), "text/html") {
+			continue
+		}
+		if action, _ := page.form("Salir"); action != "/salir" {
+			t.Errorf("%s: «Salir» leads to %s", path, action)
+		}
+		main := find(page.root, func(n *html.Node) bool { return n.Data == "main" })
+		for link := range descendants(main, "a") {
+			if to := attr(link, "href"); strings.HasPrefix(to, "/mi-cuenta") || to == "/clave/cambiar" {
+				todo = append(todo, to)
+			}
+		}
+	}
+	if !seen["/clave/cambiar"] || !seen["/mi-cuenta/historia"] {
+		t.Errorf("seen only %v", seen)
 	}
 }
 
@@ -313,14 +454,33 @@ func TestFirstClave(t *testing.T) {
 		t.Errorf("a first clave leads to %s", to.Header().Get("Location"))
 	}
 	form := []string{"documento", p.Document, "numero", p.Number, "actual", p.Clave, "clave", goodClave, "repita", goodClave, "acuerdo", "si"}
+	if sight := fmt.Sprint(to.Header()); strings.Contains(sight, p.Number) {
+		t.Errorf("the number stands in %s", sight)
+	}
 	page := to.follow().want(200)
-	page.press("Cambiar clave", form...).want(303)
+	if _, inputs := page.form("Cambiar clave"); inputs.Get("numero") != p.Number || inputs.Get("documento") != p.Document {
+		t.Errorf("the number is asked twice: %v", inputs)
+	}
+	if again := b.get("/clave/cambiar?primera").want(200); strings.Contains(again.Body.String(), p.Number) {
+		t.Error("who opens the page next in this browser sees the number")
+	}
+	page.press("Cambiar clave", "actual", p.Clave, "clave", goodClave, "repita", goodClave, "acuerdo", "si").want(303)
 	b.logIn(p, goodClave).want(303)
 	if !b.inside() {
 		t.Error("the changed clave opens nothing")
 	}
 	other := newWorld(t, dsnOf(t, "sqlite"))
 	p = other.people["primera-clave"]
+	late := other.browser()
+	to = late.logIn(p, p.Clave).want(303)
+	edited := late.clone()
+	edited.cookies["numero"] = string(flipped([]byte(edited.cookies["numero"]), 40))
+	other.clock.advance(credential.SealedNumberLife)
+	for name, b := range map[string]*browser{"late": late, "edited": edited} {
+		if page := b.get(to.Header().Get("Location")).want(200); strings.Contains(page.Body.String(), p.Number) || b.cookies["numero"] != "" {
+			t.Errorf("%s: a cookie that is worth nothing fills the number in, or stays", name)
+		}
+	}
 	page = other.browser().get("/clave/cambiar").want(200)
 	other.clock.advance(24*time.Hour + time.Second)
 	form[3], form[5] = p.Number, p.Clave

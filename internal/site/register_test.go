@@ -574,13 +574,16 @@ func TestImportedDeath(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.get(path).want(303)
+		in := w.browser()
+		in.logIn(w.people["con-clave"], w.people["con-clave"].Clave).want(303)
 		w.mustBring(csvOf(t, "prueba", 5, func(f *registry.Fake) bool {
-			if f.Case == "nueva" {
+			if f.Case == "nueva" || f.Case == "con-clave" {
 				f.Person.Death = credential.Date{Year: 2026, Month: 11, Day: 19}
 			}
 			return true
 		}))
 		b.get(path).want(410)
+		in.get("/mi-cuenta/historia").want(303) // which, unlike «Mi cuenta», does not look at the register
 		err = w.site.Store.View(t.Context(), func(tx credential.Tx) error {
 			n, err := tx.DevicePeople(device, w.clock.Now())
 			if n != 0 {

@@ -16,6 +16,7 @@ const (
 	cookieLink      = "enlace"      // a mailed link, taken out of the URL
 	cookieSession   = "sesion"      // a log-in
 	cookieDevice    = "dispositivo" // a browser that finished a procedure
+	cookieNumber    = "numero"      // a number just typed, sealed, for the page that comes next
 )
 
 // linkCookieLife bounds how long a link waits in its cookie: its own end is

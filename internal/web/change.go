@@ -29,6 +29,9 @@ func (s *Server) changePage(w http.ResponseWriter, r *http.Request, status int, 
 		Min: s.Service.Policy().PasswordMin, Max: s.Service.Policy().PasswordMax,
 	}
 	view.Problem = len(p) > 0
+	if r.Method != http.MethodPost {
+		s.carriedNumber(w, r, &view.numberView)
+	}
 	s.render(w, r, status, "change", view)
 	return nil
 }
@@ -54,7 +57,11 @@ func (s *Server) changeClave(w http.ResponseWriter, r *http.Request) error {
 		Agreed: r.PostForm.Get("acuerdo") != "", KeepOthers: r.PostForm.Get("conservar") != "",
 	}
 	var held *credential.SessionToken
-	if token, ok := s.session(r); ok && !r.PostForm.Has("numero") {
+	if !r.PostForm.Has("numero") { // the form of a session
+		token, ok := s.session(r)
+		if !ok {
+			return s.toLogIn(w, r)
+		}
 		held = &token
 	} else {
 		in.Number, err = postedNumber(r)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"time"
 
 	"aldaba/internal/credential"
 	"aldaba/internal/words"
@@ -88,7 +89,7 @@ func (s *Server) explained(err error) (list problems, first *credential.Error, o
 		default:
 			return nil, nil, false
 		}
-		one := problem{Field: inputOf(refusal.Field), Text: sentence(s.Words, refusal, s.Service.Policy())}
+		one := problem{Field: inputOf(refusal.Field), Text: sentence(s.Words, refusal, s.Service.Policy(), s.Now())}
 		one.About = about(s.Words, refusal, one.Text)
 		list = append(list, one)
 	}
@@ -98,10 +99,13 @@ func (s *Server) explained(err error) (list problems, first *credential.Error, o
 // sentence finds the words of a refusal: "rule.<field>.<rule>", where record and
 // bank questions share theirs, else "rule.<rule>". A sentence may name the
 // policy's numbers, {min} and {max} of a clave, {least} of the bank, and {seconds}
-// to wait.
-func sentence(l *words.Language, refusal *credential.Error, policy credential.Policy) string {
+// to wait or {until} when, to the minute after.
+func sentence(l *words.Language, refusal *credential.Error, policy credential.Policy, now time.Time) string {
 	seconds := max(1, int(math.Ceil(refusal.RetryAfter.Seconds())))
-	numbers := []any{"min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "seconds", seconds}
+	until := now.Add(refusal.RetryAfter + time.Minute - 1).Truncate(time.Minute)
+	numbers := []any{
+		"min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "seconds", seconds, "until", l.DateTime(until),
+	}
 	group, _, _ := strings.Cut(refusal.Field, ".")
 	if key := "rule." + group + "." + refusal.Rule; group != "" && l.Has(key) {
 		return l.Text(key, numbers...)
@@ -128,6 +132,14 @@ func about(l *words.Language, refusal *credential.Error, text string) string {
 		return l.Text(key, "question", question)
 	}
 	return l.Text("rule.answer_of", "question", question, "problem", text)
+}
+
+// both is a refusal after another one, which may be none, in page order.
+func both(err error, refusal *credential.Error) error {
+	if earlier, ok := errors.AsType[*credential.Error](err); ok {
+		return credential.Errors{earlier, refusal}
+	}
+	return refusal
 }
 
 // refused shows a form again with what is wrong, or passes on an error that is

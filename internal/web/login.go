@@ -40,8 +40,8 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	number, err := postedNumber(r)
-	if err == nil && r.PostForm.Get("clave") == "" {
-		err = &credential.Error{Kind: credential.Invalid, Field: "password", Rule: "empty"}
+	if r.PostForm.Get("clave") == "" {
+		err = both(err, &credential.Error{Kind: credential.Invalid, Field: "password", Rule: "empty"})
 	}
 	if err == nil {
 		var token credential.SessionToken
@@ -57,6 +57,7 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if refusal, ok := errors.AsType[*credential.Error](err); ok && refusal.Rule == "must_change" {
+		s.setCookie(w, cookieNumber, s.Service.SealNumber(number), credential.SealedNumberLife)
 		redirect(w, pathChange+"?primera")
 		return nil
 	}

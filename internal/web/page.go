@@ -145,13 +145,14 @@ type messageView struct {
 	Action string // where the button leads; empty for none
 	Ways   bool   // the other ways on are named
 	Resend string // procedure id for «Enviar de nuevo»; empty for none
+	Inside bool   // it says what a session did, and «Salir» stands on it
 }
 
 // message shows the page of words "message.<key>" with a way on.
 func (s *Server) message(w http.ResponseWriter, r *http.Request, status int, key string) {
 	s.render(w, r, status, "message", messageView{
 		base: s.base(r, s.Words.Text("message."+key+".title")), Key: key,
-		Action: s.actionOf(key), Ways: !s.staff && namesWays(key),
+		Action: s.actionOf(key), Ways: !s.staff && namesWays(key), Inside: key == "changed_inside" || key == "changed_kept",
 	})
 }
 

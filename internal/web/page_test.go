@@ -763,7 +763,7 @@ func TestSentenceNamesTheNumbers(t *testing.T) {
 	}{
 		{"password", "too_short", "15"}, {"password", "too_long", "99"}, {"", "too_few", "4"},
 	} {
-		got := sentence(words.Spanish(), &credential.Error{Kind: credential.Invalid, Field: tt.field, Rule: tt.rule}, policy)
+		got := sentence(words.Spanish(), &credential.Error{Kind: credential.Invalid, Field: tt.field, Rule: tt.rule}, policy, time.Time{})
 		if !strings.Contains(got, tt.want) {
 			t.Errorf("%s/%s = %q, want it to name %s", tt.field, tt.rule, got, tt.want)
 		}
@@ -1010,7 +1010,7 @@ func TestSummaryNamesTheQuestion(t *testing.T) {
 		{"record.first_year", "choose"}, {"record.first_month", "choose"}, {"bank.first_pet", "empty"}, {"bank.first_trip", "too_short"},
 	} {
 		refusal := &credential.Error{Kind: credential.Invalid, Field: tt.field, Rule: tt.rule}
-		p := problem{Field: tt.field, Text: sentence(l, refusal, credential.Policy{})}
+		p := problem{Field: tt.field, Text: sentence(l, refusal, credential.Policy{}, time.Time{})}
 		p.About = about(l, refusal, p.Text)
 		if listed := p.Listed(); seen[listed] || !strings.Contains(listed, "?»: ") || strings.Contains(listed, "[[") {
 			t.Errorf("%s/%s is listed as %q", tt.field, tt.rule, listed)
