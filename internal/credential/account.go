@@ -53,17 +53,17 @@ func (k *KeyRing) AddressMAC(a Address) []byte {
 }
 
 // fixedAddress finds the address verified in person, here or by the register's
-// mark: the one that cannot be changed on the web. One verified here goes before
+// mark, or the one that took its place: who proves themselves by questions cannot
+// change it. One verified here goes before
 // one of the register, and of several the newest.
 func fixedAddress(on []Address) (Address, bool) {
 	var best Address
 	found := false
 	for _, a := range on {
-		o := a.Provenance.Origin
-		if o != OriginInPerson && o != OriginImportedInPerson {
+		if !a.Provenance.Origin.fixed() {
 			continue
 		}
-		here, bestHere := o == OriginInPerson, best.Provenance.Origin == OriginInPerson
+		here, bestHere := a.Provenance.Origin == OriginInPerson, best.Provenance.Origin == OriginInPerson
 		if !found || here && !bestHere || here == bestHere && a.Provenance.At.After(best.Provenance.At) {
 			best, found = a, true
 		}

@@ -29,6 +29,8 @@ const (
 	// person is not known by; BudgetClaveKnown those from the others.
 	BudgetClave      Budget = "clave"
 	BudgetClaveKnown Budget = "clave_known"
+	// BudgetAddress counts changes of address asked for.
+	BudgetAddress Budget = "address"
 )
 
 // Attempts is one counter: when its latest charges were taken, and how many

@@ -47,6 +47,10 @@ const (
 	ActLoggedOut    Act = "logged_out"
 	ActClaveChanged Act = "clave_changed"
 
+	ActAddressAsked     Act = "address_asked"
+	ActAddressCancelled Act = "address_cancelled"
+	ActAddressChanged   Act = "address_changed"
+
 	ActRegisterAddress Act = "register_address" // an import changed an address
 	ActRegisterDeath   Act = "register_death"   // an import says that the person died
 )

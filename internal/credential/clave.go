@@ -209,8 +209,8 @@ func (s *Service) confirmAddress(tx Tx, p Procedure, before []Address, now time.
 	confirmedBefore := false
 	told := []Address{}
 	for _, a := range before {
-		if a.Provenance.Origin == OriginInPerson || a.Provenance.Origin == OriginImportedInPerson {
-			told = append(told, a) // changes only at a counter
+		if a.Provenance.Origin.fixed() {
+			told = append(told, a) // changes only at a counter, or by a code to it
 			continue
 		}
 		if a.Email.Key() == email.Key() {

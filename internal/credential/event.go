@@ -33,6 +33,7 @@ const (
 	PressUnlock      Press = "unlock"
 	PressLogIn       Press = "log_in"
 	PressChange      Press = "change"
+	PressAddress     Press = "address"
 	PressAbandon     Press = "abandon"
 	PressObjection   Press = "objection"
 )

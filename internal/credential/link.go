@@ -12,13 +12,15 @@ type LinkView struct {
 	SameOne   bool // this browser holds the procedure: no further question
 	Reference string
 	Until     time.Time // the link's end
+	Mask      string    // of a change of address: the new one, masked
 }
 
 // LookLink reads what a mailed link leads to, for any client any number of
 // times: it changes nothing. c is the browser's claim, if it has one. Expired
 // says how the link ended: "link_expired" (its time), "expired" (the
 // procedure's), "finished" (used), "replaced", "replaced_mail" (by a newer one of
-// the same procedure), "objected"; of an unlock always "unlock_over".
+// the same procedure), "objected"; of an unlock always "unlock_over"; of a change of
+// address "address_finished", "address_replaced", "address_over", "objected".
 func (s *Service) LookLink(ctx context.Context, l Link, c *Claim) (LinkView, error) {
 	now := s.now()
 	var v LinkView
@@ -28,6 +30,9 @@ func (s *Service) LookLink(ctx context.Context, l Link, c *Claim) (LinkView, err
 			return err
 		}
 		v = LinkView{ID: p.ID, Kind: p.Kind, Reference: p.Reference, Until: p.validUntil(s.policy)}
+		if p.Kind == ChangeAddress {
+			v.Mask = s.addressChange(p, now).New
+		}
 		v.SameOne, _, err = s.holds(tx, p, c, now)
 		return err
 	})
@@ -61,12 +66,34 @@ func (s *Service) behind(tx Tx, l Link, now time.Time) (Procedure, error) {
 	}
 	if s.mailAlive(p, now) != nil {
 		rule := "link_expired"
-		if p.Kind == Unlock {
+		switch p.Kind {
+		case Unlock:
 			rule = unlockOver
+		case ChangeAddress:
+			rule = addressOver
 		}
 		return Procedure{}, &Error{Kind: Expired, Rule: rule}
 	}
 	return p, nil
+}
+
+// addressOver is the rule of a link to a new address whose time is over.
+const addressOver = "address_over"
+
+// changeOver refuses the link of a change of address that is over, by how it
+// ended; nil while the change waits for it.
+func (s *Service) changeOver(p Procedure, l Link, now time.Time) error {
+	switch {
+	case p.End == Objected:
+		return &Error{Kind: Expired, Rule: "objected"}
+	case p.End == Finished:
+		return &Error{Kind: Expired, Rule: "address_finished"}
+	case p.End == Replaced, p.End == NotEnded && p.Generation != l.Generation:
+		return &Error{Kind: Expired, Rule: "address_replaced"}
+	case s.over(p, now) != nil, p.Step != StepSent:
+		return &Error{Kind: Expired, Rule: addressOver}
+	}
+	return nil
 }
 
 // waitingBehind finds the live procedure behind a link, whether or not the
@@ -84,6 +111,9 @@ func (s *Service) waitingBehind(tx Tx, l Link, now time.Time) (Procedure, error)
 	}
 	if p.Kind == Unlock && (p.End != NotEnded || s.over(p, now) != nil) {
 		return Procedure{}, &Error{Kind: Expired, Rule: unlockOver}
+	}
+	if p.Kind == ChangeAddress {
+		return p, s.changeOver(p, l, now)
 	}
 	if p.End != NotEnded {
 		return Procedure{}, &Error{Kind: Expired, Rule: string(p.End)}
@@ -114,8 +144,8 @@ func (s *Service) ContinueLink(ctx context.Context, by Actor, l Link, c *Claim, 
 			return err
 		}
 		kind = p.Kind
-		if p.Kind == Unlock {
-			return errStep // its link ends a lock, and opens no page for a clave
+		if !p.Kind.setsClave() {
+			return errStep // its link opens no page for a clave
 		}
 		same, begun, err = s.holds(tx, p, c, now)
 		switch {
@@ -174,7 +204,7 @@ func (s *Service) ResendFromLink(ctx context.Context, by Actor, l Link, d, m int
 	var charged Procedure
 	err := s.store.Update(ctx, l.ID.Shard(), func(tx Tx) (err error) {
 		charged, err = s.waitingBehind(tx, l, now)
-		if err == nil && (charged.Step != StepSent || charged.Kind == Unlock) {
+		if err == nil && (charged.Step != StepSent || !charged.Kind.setsClave()) {
 			err = &Error{Kind: Expired, Rule: "expired"}
 		}
 		if err == nil {

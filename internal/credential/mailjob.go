@@ -16,10 +16,23 @@ const (
 	MailAddressChange  MailKind = "address_change"  // somebody asks for mail to another address
 	MailRegisterChange MailKind = "register_change" // an import brought another address
 	MailActivationCode MailKind = "activation_code" // staff handed over a code
+
+	MailAddressCode    MailKind = "address_code"    // a code, and no link, to the address that proves a change
+	MailAddressLink    MailKind = "address_link"    // a link, and no code, that confirms the new one
+	MailAddressChanged MailKind = "address_changed" // that link was used
 )
 
 // hasLink reports whether a mail carries a link into a procedure.
-func (k MailKind) hasLink() bool { return k == MailActivation || k == MailUnlock }
+func (k MailKind) hasLink() bool {
+	return k == MailActivation || k == MailUnlock || k == MailAddressLink
+}
+
+// hasCode reports whether a mail carries a code of six digits.
+func (k MailKind) hasCode() bool { return k == MailActivation || k == MailAddressCode }
+
+// timed reports whether a procedure waits for a mail, whose clock starts when it
+// leaves.
+func (k MailKind) timed() bool { return k.hasLink() || k.hasCode() }
 
 // Mail is one row of the outbox. It commits with the state it tells of and
 // holds no secret that could be used: links and codes are made when the mail is

@@ -10,8 +10,8 @@ import (
 // rendering may know. A retry of the same mail carries the same ones.
 type Outgoing struct {
 	Mail
-	Link      Link          // of an activation or an unlock
-	Code      string        // of an activation: six digits
+	Link      Link          // of a mail that carries one
+	Code      string        // likewise: six digits
 	Objection Objection     // of a notice
 	Life      time.Duration // of the link, from its acceptance
 }
@@ -52,10 +52,13 @@ func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 				continue
 			}
 			o := Outgoing{Mail: m, Life: s.policy.LinkLife}
+			if m.Kind == MailAddressLink {
+				o.Life = addressLinkLife
+			}
 			if m.Kind.hasLink() {
 				o.Link = s.keys.link(m.Procedure, m.Generation)
 			}
-			if m.Kind == MailActivation {
+			if m.Kind.hasCode() {
 				o.Code = s.keys.code(m.Procedure, m.Generation)
 			}
 			if !m.Notice.IsZero() {
@@ -71,10 +74,10 @@ func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 	return out, nil
 }
 
-// startClock notes the first attempt at a mail with a link, an activation or an
-// unlock, and reports whether the mail is still wanted.
+// startClock notes the first attempt at a mail that a procedure waits for, and
+// reports whether the mail is still wanted.
 func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
-	if !m.Kind.hasLink() {
+	if !m.Kind.timed() {
 		return true, nil
 	}
 	if m.To.IsZero() {
@@ -94,7 +97,8 @@ func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
 		return now.Before(p.validUntil(s.policy)), nil
 	}
 	p.Attempted = now
-	if end := now.Add(s.policy.LinkCap); end.Before(p.ExpiresAt) {
+	_, cap := p.mailLife(s.policy)
+	if end := now.Add(cap); end.Before(p.ExpiresAt) {
 		p.ExpiresAt = end
 	}
 	return true, tx.SaveProcedure(p)
@@ -106,7 +110,7 @@ func (s *Service) MailAccepted(ctx context.Context, m Outgoing) error {
 	now := s.now()
 	return s.store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
 		err := tx.FinishMail(m.ID, MailSent, now)
-		if err != nil || !m.Kind.hasLink() {
+		if err != nil || !m.Kind.timed() {
 			return err
 		}
 		p, err := tx.Procedure(m.Procedure)
@@ -128,13 +132,13 @@ func (s *Service) MailRefused(ctx context.Context, m Outgoing, forGood bool) err
 	return s.store.Update(ctx, m.ID.Shard(), func(tx Tx) error {
 		wait := min(time.Second<<min(m.Tries, 10), slowestRetry)
 		end := m.QueuedAt.Add(noticeLife)
-		if m.Kind.hasLink() {
+		if m.Kind.timed() {
 			p, err := tx.Procedure(m.Procedure)
 			if err != nil {
 				return ignoreNoRow(err)
 			}
 			end = p.validUntil(s.policy)
-			if forGood && p.Generation == m.Generation && p.Step == StepSent && !p.Typed.Untold {
+			if forGood && p.Generation == m.Generation && (p.Step == StepSent || p.Step == StepOldCode) && !p.Typed.Untold {
 				p.Typed.Refused = true
 				err = tx.SaveProcedure(p)
 				if err != nil {

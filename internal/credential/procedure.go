@@ -16,7 +16,14 @@ const (
 
 	// Unlock is «Desbloqueo de clave», which has a page of its own.
 	Unlock ProcedureKind = "unlock"
+
+	// ChangeAddress is the change of one's address from inside a session (address.go).
+	ChangeAddress ProcedureKind = "address"
 )
+
+// setsClave reports whether a kind ends with a new clave, so that its link leads
+// to the page for one.
+func (k ProcedureKind) setsClave() bool { return k == Generate || k == Recover }
 
 // ParseProcedureKind takes the code of a kind as forms send it.
 func ParseProcedureKind(s string) (ProcedureKind, error) {
@@ -42,6 +49,8 @@ const (
 	StepOwnQuestion   Step = "own_question"   // link or code held; an own question is still to be answered
 	StepClave         Step = "clave"          // everything holds; «Generar» finishes
 	StepDone          Step = "done"
+
+	StepOldCode Step = "old_code" // a change of address waits for the code mailed to the old one
 )
 
 // steps lists the steps of a kind, as pages count them («Paso 3 de 7»). Where
@@ -157,6 +166,7 @@ type Typed struct {
 
 	Email string `json:"email,omitempty"` // typed, or the fixed one at the time it was accepted
 	Fixed bool   `json:"fixed,omitempty"` // the address on record, verified in person
+	Old   string `json:"old,omitempty"`   // of a change of address: the one that proves it
 
 	Refused bool `json:"refused,omitempty"` // the relay refused the address for good
 }
@@ -181,6 +191,15 @@ type AnswerSet struct {
 // IsZero reports whether there are no answers.
 func (a AnswerSet) IsZero() bool { return a.Hash == "" }
 
+// mailLife gives how long the current mail's link or code holds: from its
+// acceptance by the relay, and at most from the first attempt to send it.
+func (p Procedure) mailLife(policy Policy) (life, cap time.Duration) {
+	if p.Kind == ChangeAddress && p.Step == StepSent {
+		return addressLinkLife, addressLinkLife
+	}
+	return policy.LinkLife, policy.LinkCap
+}
+
 // validUntil says until when the current mail's link and code hold: from the
 // first attempt to send until the earlier of acceptance plus life, and the cap.
 // Zero means not yet: the mail has not been tried.
@@ -188,8 +207,9 @@ func (p Procedure) validUntil(policy Policy) time.Time {
 	if p.Attempted.IsZero() {
 		return time.Time{}
 	}
-	until := p.Attempted.Add(policy.LinkCap)
-	if byLife := p.Accepted.Add(policy.LinkLife); !p.Accepted.IsZero() && byLife.Before(until) {
+	life, cap := p.mailLife(policy)
+	until := p.Attempted.Add(cap)
+	if byLife := p.Accepted.Add(life); !p.Accepted.IsZero() && byLife.Before(until) {
 		until = byLife
 	}
 	if p.ExpiresAt.Before(until) {

@@ -92,6 +92,7 @@ type Home struct {
 	Addresses []HomeAddress
 	Phone     string    // masked but for its end; empty for none
 	EndsAt    time.Time // when the session ends if nothing is done
+	Change    AddressChange
 }
 
 // HomeAddress is one address on record with where its proof comes from.
@@ -118,6 +119,11 @@ func (s *Service) Home(ctx context.Context, t SessionToken) (Home, error) {
 			return err
 		}
 		v.Level, v.Session, v.Phone = account.Level, x.ID, maskPhone(account.Phone)
+		change, err := s.pendingChange(tx, x.Subject, now)
+		if err != nil {
+			return err
+		}
+		v.Change = s.addressChange(change, now)
 		v.Sessions, err = tx.Sessions(x.Subject, now.Add(-s.policy.SessionIdle), now)
 		if err == nil {
 			set, err = tx.Addresses(x.Subject)

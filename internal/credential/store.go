@@ -76,6 +76,9 @@ type Tx interface {
 	// procedure from StepClave to StepDone, End Finished, if it has not ended,
 	// and reports whether this call did it.
 	FinishProcedure(id ID, at time.Time) (bool, error)
+	// OpenProcedure reads the newest procedure of a kind that a subject has, which
+	// has neither ended nor expired.
+	OpenProcedure(s Subject, kind ProcedureKind, at time.Time) (Procedure, error)
 	// EndProven ends every procedure of the subject that has won its verdict and
 	// not ended, but for the one named. Those before the verdict stay as they
 	// are: whoever started one with nothing but a number must not learn from it

@@ -27,7 +27,20 @@ const (
 	// institution saw the person. It fixes the address, as one verified in person
 	// does, and never gives level 2: nobody here saw whom it was.
 	OriginImportedInPerson Origin = "imported_in_person"
+
+	// OriginSucceeds took the place of a fixed address, by a code to that one and a
+	// link to this. It is fixed as well, so that who was once verified in person
+	// never sees the empty box again; but no officer saw it, so a recovery by it
+	// gives level 1, and no lock is ended by a mail to it.
+	OriginSucceeds Origin = "succeeds"
 )
+
+// fixed reports whether such an address cannot be changed by who proves themselves
+// by questions: it changes at a counter, or by a code to itself.
+func (o Origin) fixed() bool { return o.seen() || o == OriginSucceeds }
+
+// seen reports whether somebody saw the person, here or at the institution.
+func (o Origin) seen() bool { return o == OriginInPerson || o == OriginImportedInPerson }
 
 // Provenance says where an address comes from: what kind of proof, when, and by
 // whom. Source and Run are set for what was imported, Officer and Office for

@@ -86,12 +86,14 @@ type frame struct {
 	Link        string
 }
 
-// activationView is the mail «ACTIVACIÓN CLAVE» (mission M10), and the one that
-// ends a lock (M17).
+// activationView is the mail «ACTIVACIÓN CLAVE» (mission M10), the one that ends a
+// lock (M17), and the two of a change of address.
 type activationView struct {
 	frame
+	Kind string
 	Life string // in words
-	Code string // empty in the mail of an unlock
+	Code string // empty in a mail with a link alone
+	Mask string // of the new address; empty unless the code proves a change to it
 }
 
 // noticeView is a mail that tells of an act and carries «No fui yo» (mission P5).
@@ -128,16 +130,25 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		}
 		f.Subject = r.Words.Text("mail.activation.subject")
 		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
-		view, page = activationView{frame: f, Life: r.life(o.Life), Code: o.Code}, "activation"
-	case credential.MailUnlock:
+		view, page = activationView{frame: f, Kind: string(o.Kind), Life: r.life(o.Life), Code: o.Code}, "activation"
+	case credential.MailUnlock, credential.MailAddressLink:
 		if o.Link.ID.IsZero() || o.Life < time.Second {
-			return Message{}, fmt.Errorf("rendering mail %v: an unlock without link or life", o.ID)
+			return Message{}, fmt.Errorf("rendering mail %v: a link without token or life", o.ID)
 		}
-		f.Subject = r.Words.Text("mail.unlock.subject")
+		f.Subject = r.Words.Text("mail." + string(o.Kind) + ".subject")
 		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
-		view, page = activationView{frame: f, Life: r.life(o.Life)}, "unlock"
+		view, page = activationView{frame: f, Kind: string(o.Kind), Life: r.life(o.Life)}, "unlock"
+	case credential.MailAddressCode:
+		if len(o.Code) != 6 || o.Life < time.Second || o.Facts.NewMask == "" {
+			return Message{}, fmt.Errorf("rendering mail %v: a code to the old address without code, life or new address", o.ID)
+		}
+		f.Subject = r.Words.Text("mail.address_code.subject")
+		view = activationView{
+			frame: f, Kind: string(o.Kind), Life: r.life(o.Life), Code: o.Code, Mask: oneLine(o.Facts.NewMask, maxName),
+		}
+		page = "address_code"
 	case credential.MailUnlocked, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailClaveChanged, credential.MailAddressChange, credential.MailRegisterChange,
-		credential.MailActivationCode:
+		credential.MailActivationCode, credential.MailAddressChanged:
 		if o.Objection.Notice.IsZero() {
 			return Message{}, fmt.Errorf("rendering mail %v: a notice without a way to object", o.ID)
 		}
@@ -155,6 +166,9 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 				return Message{}, fmt.Errorf("rendering mail %v: a change of the register without address", o.ID)
 			}
 			v.Mask, v.Device = oneLine(o.Facts.NewMask, maxName), "" // no browser did it
+		}
+		if o.Kind == credential.MailAddressChanged {
+			v.Mask = oneLine(o.Facts.NewMask, maxName)
 		}
 		if o.Kind == credential.MailActivationCode {
 			v.Device = "" // staff did it

@@ -65,10 +65,19 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 		o.Link = credential.Link{ID: anID(200), Generation: 2}
 	case credential.MailActivationCode:
 		o.Facts.Browser = ""
+	case credential.MailAddressCode:
+		o.Facts.Browser, o.Facts.NewMask, o.Code = "", "l•••••@gmail.com", "012345"
+	case credential.MailAddressLink:
+		o.Facts.Browser, o.Life = "", 24*time.Hour
+		o.Link = credential.Link{ID: anID(200), Generation: 2}
+	case credential.MailAddressChanged:
+		o.Facts.NewMask = "l•••••@gmail.com"
 	case credential.MailRegisterChange:
 		o.Facts.Browser, o.Facts.NewMask = "", "l•••••@gmail.com"
 	}
-	if kind != credential.MailActivation && kind != credential.MailUnlock {
+	switch kind {
+	case credential.MailActivation, credential.MailUnlock, credential.MailAddressCode, credential.MailAddressLink:
+	default:
 		o.Notice = anID(201)
 		o.Objection = credential.Objection{Notice: anID(201)}
 	}
@@ -78,6 +87,7 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 var allKinds = []credential.MailKind{
 	credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
 	credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged, credential.MailUnlock, credential.MailUnlocked,
+	credential.MailAddressCode, credential.MailAddressLink, credential.MailAddressChanged,
 }
 
 func mustRender(tb testing.TB, r *Renderer, o credential.Outgoing) Message {
@@ -189,14 +199,21 @@ func TestRender(t *testing.T) {
 			}
 			subjects[m.Subject] = true
 			name, link := "No fui yo", home+"/no-fui-yo/"+o.Objection.Token()
-			if kind == credential.MailUnlock {
+			switch kind {
+			case credential.MailUnlock:
 				name, link = "CLIC PARA DESBLOQUEAR", home+"/clave/enlace/"+o.Link.Token()
+			case credential.MailAddressLink:
+				name, link = "CLIC PARA CONFIRMAR", home+"/clave/enlace/"+o.Link.Token()
+			case credential.MailAddressCode:
+				name = "" // it has a code alone
 			}
 			if kind == credential.MailActivation {
 				name, link = "CLIC PARA CONTINUAR", home+"/clave/enlace/"+o.Link.Token()
 				if m.Subject != "ACTIVACIÓN CLAVE" {
 					t.Errorf("subject = %q", m.Subject)
 				}
+			}
+			if o.Code != "" {
 				if !slices.Contains(lines(m.Text), "Código: 012345") {
 					t.Errorf("no line with the code:\n%s", m.Text)
 				}
@@ -204,19 +221,26 @@ func TestRender(t *testing.T) {
 					strings.Index(m.HTML, "Nadie de la institución") > strings.Index(m.HTML, "012345") {
 					t.Error("the warning does not stand above the code")
 				}
-			} else if strings.Contains(m.Subject, "ACTIVACIÓN") || strings.Contains(m.Text, "Código:") {
+			} else if strings.Contains(m.Text, "Código:") {
+				t.Error("a mail without a code has one")
+			}
+			if kind != credential.MailActivation && strings.Contains(m.Subject, "ACTIVACIÓN") {
 				t.Errorf("a notice looks like an activation: %q\n%s", m.Subject, m.Text)
+			}
+			want := []anchor{{name, link}}
+			if name == "" {
+				want, link = nil, ""
 			}
 			for _, line := range []string{"Referencia: AB23-CD45", link} {
 				if !slices.Contains(lines(m.Text), line) {
 					t.Errorf("no line %q:\n%s", line, m.Text)
 				}
 			}
-			if n := strings.Count(m.Text, "://"); n != 1 {
+			if n := strings.Count(m.Text, "://"); n != len(want) {
 				t.Errorf("%d addresses in the text, want the link only", n)
 			}
 			text, links, elements := read(t, m.HTML)
-			if diff := cmp.Diff([]anchor{{name, link}}, links); diff != "" {
+			if diff := cmp.Diff(want, links); diff != "" {
 				t.Errorf("links (-want +got):\n%s", diff)
 			}
 			for _, never := range []string{"img", "script", "form", "input", "link", "iframe"} {

@@ -79,12 +79,28 @@ func (t *tx) Procedure(id credential.ID) (credential.Procedure, error) {
 	return p, nil
 }
 
-func (t *tx) procedure(id credential.ID) (p credential.Procedure, err error) {
+func (t *tx) procedure(id credential.ID) (credential.Procedure, error) {
+	return t.oneProcedure(procedureColumns+`WHERE id = $1`, id[:])
+}
+
+const procedureColumns = `SELECT subject, id, kind, step, policy, browser, reference,
+	created_at, expires_at, ended, ended_at, extensions, failed, code_tries,
+	generation, hold_until, attempted, accepted, typed, version
+	FROM procedures `
+
+// OpenProcedure implements [credential.Tx].
+func (t *tx) OpenProcedure(s credential.Subject, kind credential.ProcedureKind, at time.Time) (credential.Procedure, error) {
+	p, err := t.oneProcedure(procedureColumns+`WHERE subject = $1 AND kind = $2 AND ended = '' AND expires_at > $3
+		ORDER BY created_at DESC, id LIMIT 1`, s[:], string(kind), millis(at))
+	if err != nil {
+		return credential.Procedure{}, wrap("reading an open procedure", err)
+	}
+	return p, nil
+}
+
+func (t *tx) oneProcedure(query string, args ...any) (p credential.Procedure, err error) {
 	var typed []byte
-	err = t.one(`SELECT subject, id, kind, step, policy, browser, reference,
-		created_at, expires_at, ended, ended_at, extensions, failed, code_tries,
-		generation, hold_until, attempted, accepted, typed, version
-		FROM procedures WHERE id = $1`, []any{id[:]},
+	err = t.one(query, args,
 		exactly(p.Subject[:]), exactly(p.ID[:]), &p.Kind, &p.Step, &p.Policy, exactly(p.Browser[:]), &p.Reference,
 		instant{&p.CreatedAt}, instant{&p.ExpiresAt}, &p.End, instant{&p.EndedAt}, &p.Extensions, &p.Failed, &p.CodeTries,
 		&p.Generation, instant{&p.HoldUntil}, instant{&p.Attempted}, instant{&p.Accepted}, &typed, &p.Version)

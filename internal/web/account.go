@@ -15,6 +15,7 @@ type homeView struct {
 	Phone     string
 	Sessions  []homeSession
 	EndsAt    string
+	Inside    insideView
 }
 
 type homeAddress struct{ Mask, From, At string }
@@ -54,6 +55,7 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
 			This: x.ID == home.Session,
 		})
 	}
+	view.Inside = insideView{base: view.base, High: home.Level >= credential.InPerson, Change: s.pendingOf(home.Change)}
 	s.render(w, r, http.StatusOK, "account", view)
 	return nil
 }

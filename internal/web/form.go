@@ -56,7 +56,7 @@ var inputs = map[string]string{
 	"kind": "necesita", "document": "documento", "number": "numero", "audience": "soy", "captcha": "altcha",
 	"day": "dia", "month": "mes", "email": "correo", "code": "codigo",
 	"year": "anio", "activation": "activacion", "image": "imagen", "question": "pregunta", "answer": "respuesta", "phone": "telefono",
-	"agreed": "acuerdo", "current": "actual",
+	"agreed": "acuerdo", "current": "actual", "old_code": "codigo",
 	"declared": "declaro", "password": "clave", "repeat": "repita",
 }
 
@@ -81,7 +81,11 @@ func (s *Server) explained(err error) (list problems, first *credential.Error, o
 	}
 	for _, refusal := range refusals {
 		switch refusal.Kind {
-		case credential.Invalid, credential.Denied, credential.TooMany, credential.Unavailable:
+		case credential.Denied:
+			if refusal.Rule == "level" {
+				return nil, nil, false // about the account, and nothing in the form
+			}
+		case credential.Invalid, credential.TooMany, credential.Unavailable:
 		case credential.Expired:
 			if refusal.Rule != "mail_expired" {
 				return nil, nil, false

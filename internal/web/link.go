@@ -141,8 +141,11 @@ func (s *Server) linkPage(w http.ResponseWriter, r *http.Request, status int, p 
 	if err != nil {
 		return s.linkOver(w, r, link, err)
 	}
-	if look.Kind == credential.Unlock {
+	switch look.Kind {
+	case credential.Unlock:
 		return s.unlockLinkPage(w, r, look)
+	case credential.ChangeAddress:
+		return s.addressLinkPage(w, r, look)
 	}
 	view := linkView{
 		base: s.base(r, s.Words.Text("link.title")), Problems: p,

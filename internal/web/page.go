@@ -112,6 +112,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // statusOf is the status of a refusal.
 func statusOf(refusal *credential.Error) int {
+	if refusal.Rule == "level" {
+		return http.StatusForbidden
+	}
 	switch refusal.Kind {
 	case credential.Invalid, credential.Denied:
 		return http.StatusUnprocessableEntity
@@ -191,9 +194,10 @@ func (s *Server) actionOf(key string) string {
 	switch key {
 	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended", "expired_finished", "expired_replaced", "logged_out":
 		return "/"
-	case "changed", "expired_session", "unlocked":
+	case "changed", "expired_session", "unlocked", "address_confirmed",
+		"expired_address_finished", "expired_address_replaced", "expired_address_over":
 		return pathLogIn
-	case "changed_inside", "changed_kept":
+	case "changed_inside", "changed_kept", "address_cancelled", "conflict_other_change", "denied_level":
 		return pathAccount
 	case "expired_unlock_over":
 		return pathUnlock

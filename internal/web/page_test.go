@@ -156,6 +156,18 @@ func views(s *Server) []shown {
 			},
 		}},
 		{"account", "in person", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Phone: "•••567"}},
+		{"account", "change waits", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Inside: insideView{
+			base: calmOutside(s, "account.title"), High: true, Change: s.pendingOf(sampleChange(credential.StepSent, credential.MailHeld)),
+		}}},
+		{"account", "may change", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Inside: insideView{
+			base: calmOutside(s, "account.title"), High: true,
+		}}},
+		{"address", "zero", addressView{base: zero}},
+		{"address", "problems", addressView{
+			base: fullOutside(s, "address.title"), Old: "m•••••@gmail.com", Hold: s.holdText(24 * time.Hour), Email: "nina@@gmail",
+			Problems: problems{rule("correo", "rule.email.shape"), rule("actual", "rule.current.wrong")},
+		}},
+		{"address_link", "full", addressLinkView{calm("address_link.title"), "n•••••@gmail.com", "ABCD-2345", "5 de marzo de 2026, 10:35"}},
 		{"change", "zero", changeView{base: zero}},
 		{"change", "first", changeView{base: calmOutside(s, "change.title"), numberView: numberView{Documents: documents}, First: true, Min: 12, Max: 256}},
 		{"change", "inside", changeView{base: calmOutside(s, "change.title"), Inside: true, Keep: true, Agreed: true, Min: 12, Max: 256}},
@@ -271,7 +283,22 @@ func views(s *Server) []shown {
 		{"demo_mailbox", "several", mailboxView{base: calmOutside(s, "demo.mailbox.title"), Mails: sampleMails, Total: 80}},
 		{"demo_mail", "full", demoMailView{calmOutside(s, "demo.mailbox.title"), sampleMails[0], mailLines(sampleMails[0].Text, "http://127.0.0.1:8080")}},
 	}
+	for _, step := range []credential.Step{credential.StepOldCode, credential.StepSent} {
+		for _, state := range mailStates[:6] {
+			if step == credential.StepOldCode && state == credential.MailHeld {
+				continue // the code never waits
+			}
+			c := sampleChange(step, state)
+			list = append(list, shown{"address", string(step) + " " + string(state), addressView{
+				base: fullOutside(s, "address.title"), Code: "12345", Change: s.pendingOf(c), Problems: problems{rule("", "rule.resends")},
+			}})
+		}
+		c := sampleChange(step, credential.MailLeft)
+		c.TriesLeft, c.ResendsLeft = 0, 0
+		list = append(list, shown{"address", string(step) + " at last", addressView{base: calmOutside(s, "address.title"), Change: s.pendingOf(c)}})
+	}
 	for _, kind := range []credential.MailKind{
+		credential.MailAddressCode, credential.MailAddressLink, credential.MailAddressChanged,
 		credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
 		credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged,
 		credential.MailUnlock, credential.MailUnlocked,
@@ -306,6 +333,15 @@ func views(s *Server) []shown {
 		list = append(list, shown{"message", key, messageView{base: calmOutside(s, "message."+key+".title"), Key: key, Action: s.actionOf(key), Ways: namesWays(key)}})
 	}
 	return list
+}
+
+// sampleChange is a change of address that waits.
+func sampleChange(step credential.Step, state credential.MailState) credential.AddressChange {
+	at := time.Date(2026, time.March, 5, 15, 35, 0, 0, time.UTC)
+	return credential.AddressChange{
+		ID: credential.ID{1}, Step: step, Old: "m•••••@gmail.com", New: "n•••••@gmail.com", Reference: "ABCD-2345",
+		HoldUntil: at, Mail: state, ValidUntil: at, TriesLeft: 5, ResendsLeft: 5,
+	}
 }
 
 // calmOutside is the base of a page outside the journey, in the demo.
@@ -787,7 +823,8 @@ func TestLinksLeadToRoutes(t *testing.T) {
 	known := []string{
 		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
-		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear", "/demo/personas", "/demo/personas.json", "/demo/correo",
+		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear",
+		pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {

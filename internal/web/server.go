@@ -119,6 +119,7 @@ const (
 	pathLogIn         = "/ingresar"
 	pathLogOut        = "/salir"
 	pathAccount       = "/mi-cuenta"
+	pathAddress       = pathAccount + "/correo"
 	pathChange        = "/clave/cambiar"
 	pathUnlock        = "/clave/desbloquear"
 )
@@ -161,6 +162,7 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+PathLink, s.continueLink)
 	handle("POST "+PathLink+"/reenviar", s.resendFromLink)
 	handle("POST "+PathLink+"/desbloquear", s.openLock)
+	handle("POST "+PathLink+"/confirmar", s.confirmAddress)
 	handle("GET "+PathObjection+"/{token}", s.showObjection)
 	handle("POST "+PathObjection+"/{token}", s.object)
 
@@ -173,6 +175,13 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+pathAccount+"/sesiones", s.endSession)
 	handle("GET "+pathAccount+"/historia", s.showHistory)
 	handle("GET "+pathAccount+"/historia.csv", s.historyCSV)
+	handle("GET "+pathAddress, s.showAddress)
+	handle("POST "+pathAddress, s.askAddress)
+	handle("POST "+pathAddress+"/codigo", s.enterOldCode)
+	handle("POST "+pathAddress+"/reenviar", s.resendChange)
+	handle("POST "+pathAddress+"/cancelar", s.cancelAddress)
+	handle("GET "+pathAddress+"/cancelado", s.said("address_cancelled"))
+	handle("GET "+pathAddress+"/listo", s.said("address_confirmed"))
 	handle("GET "+pathChange, s.showChange)
 	handle("POST "+pathChange, s.changeClave)
 	handle("GET "+pathChange+"/listo", s.said("changed"))

@@ -389,6 +389,32 @@ func procedures(t *testing.T, e *env) {
 		t.Error("CreateProcedure of an id that is there: no error")
 	}
 
+	// The newest of a kind that is open: neither ended nor expired, nor anybody else's.
+	open := func(at time.Time) (p credential.Procedure) {
+		e.view(t, func(tx credential.Tx) (err error) {
+			p, err = tx.OpenProcedure(full.Subject, full.Kind, at)
+			if errors.Is(err, credential.ErrNoRow) {
+				err = nil
+			}
+			return err
+		})
+		return p
+	}
+	full.Step, full.Typed.Answers, full.Typed.Day = credential.StepSent, nil, 0
+	full.Version++
+	same(t, "OpenProcedure", open(full.ExpiresAt.Add(-time.Millisecond)), full)
+	if p := open(full.ExpiresAt); !p.ID.IsZero() {
+		t.Errorf("OpenProcedure of an expired one: %v", p.ID)
+	}
+	newer := fullProcedure(t, full.Subject)
+	newer.CreatedAt = full.CreatedAt.Add(time.Millisecond)
+	otherKind := fullProcedure(t, full.Subject)
+	otherKind.Kind, otherKind.CreatedAt = credential.Unlock, newer.CreatedAt.Add(time.Millisecond)
+	for _, p := range []credential.Procedure{newer, otherKind} {
+		e.update(t, p.Subject, func(tx credential.Tx) error { return tx.CreateProcedure(p) })
+	}
+	same(t, "OpenProcedure, the newest", open(t0), newer)
+
 	// Finishing: only from StepClave, only what has not ended, only once.
 	finish := func(id credential.ID) (won bool) {
 		e.update(t, full.Subject, func(tx credential.Tx) (err error) {

@@ -1,0 +1,127 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// errLevel refuses somebody who is logged in, but whose account is not proven well
+// enough for what was asked.
+var errLevel = &Error{Kind: Denied, Rule: "level"}
+
+// insider finds the live session of a token, of an account that is proven at
+// least as well as what is asked needs. Expired "session", or Denied "level".
+func (s *Service) insider(tx Tx, t SessionToken, least Level, now time.Time) (Session, Account, error) {
+	x, err := s.session(tx, t, now)
+	if err != nil {
+		return Session{}, Account{}, err
+	}
+	account, err := tx.Account(x.Subject)
+	if err == nil && account.Level < least {
+		err = errLevel
+	}
+	return x, account, err
+}
+
+// provenAgain is who gave the current clave once more inside a session: what can
+// take an account away is not done with a session alone, which may be a forgotten
+// computer's. The caller holds a place in the gate until leave.
+type provenAgain struct {
+	triedClave
+	session Session
+	token   SessionToken // takes the place of the session's
+}
+
+// proveAgain finds the session, lets checked refuse what anybody's form may be
+// refused for, and charges and compares the clave like [Service.ChangeClave].
+// Refusals besides checked's: Expired "session", Denied "level", Denied
+// "current", TooMany.
+func (s *Service) proveAgain(ctx context.Context, by Actor, t SessionToken, least Level, clave string, checked Errors, now time.Time) (provenAgain, error) {
+	var x Session
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		x, _, err = s.insider(tx, t, least, now)
+		return err
+	})
+	if err != nil {
+		return provenAgain{}, err
+	}
+	typed, fault := ParsePassword(clave, 1, s.policy.PasswordMax)
+	if fault != nil {
+		checked.add(invalid("current", "empty"))
+	}
+	if len(checked) > 0 {
+		return provenAgain{}, checked
+	}
+	tried, err := s.tryClave(ctx, by, x.Subject, typed, now)
+	if err != nil {
+		return provenAgain{}, err
+	}
+	a := provenAgain{triedClave: tried, session: x, token: newSessionToken(x.Subject.Shard())}
+	if !tried.right {
+		tried.leave()
+		return provenAgain{}, s.wrongAgain(ctx, by, x.Subject, now)
+	}
+	return a, nil
+}
+
+// wrongAgain notes a wrong clave, as the log-in does, and says so beside its field.
+func (s *Service) wrongAgain(ctx context.Context, by Actor, subject Subject, now time.Time) error {
+	ctx, cancel := afterCharge(ctx)
+	defer cancel()
+	err := s.wrongClave(ctx, by, subject, now)
+	if IsKind(err, Denied) {
+		err = &Error{Kind: Denied, Field: "current", Rule: "wrong"}
+	}
+	return err
+}
+
+// doAgain writes what a clave given again allows: f gets the account as it is now,
+// and the charge and the session's token are settled with it. A refusal of f gives
+// the charge back and leaves the session as it was. Whoever changed the clave or
+// ended the session meanwhile wins.
+func (s *Service) doAgain(ctx context.Context, by Actor, a provenAgain, now time.Time, f func(tx Tx, account Account) error) error {
+	a.leave() // the next one hashes while this one writes
+	ctx, cancel := afterCharge(ctx)
+	defer cancel()
+	subject := a.session.Subject
+	replaced := false
+	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		account, err := tx.Account(subject)
+		if err != nil {
+			return err
+		}
+		replaced = account.Clave != a.account.Clave
+		if replaced {
+			return nil
+		}
+		x, err := tx.Session(a.session.ID)
+		if isNoRow(err) {
+			err = errNoSession
+		}
+		if err == nil {
+			err = f(tx, account)
+		}
+		if err == nil {
+			err = settleClave(tx, subject, a.budget, now)
+		}
+		if err != nil || a.token.ID.IsZero() {
+			return err
+		}
+		return s.renewSession(tx, subject, x, a.token, true, now)
+	})
+	switch {
+	case err != nil:
+		return errors.Join(s.giveClaveBack(ctx, subject, a.budget, now), err)
+	case replaced:
+		return s.wrongAgain(ctx, by, subject, now)
+	}
+	return nil
+}
+
+// told is what a notice about an act inside a session says of it, and the row that
+// it refers to.
+func told(subject Subject, by Actor, person Person, now time.Time) (Procedure, MailFacts) {
+	facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now, Browser: by.Browser}
+	return Procedure{ID: newID(subject.Shard()), Subject: subject}, facts
+}
