@@ -29,6 +29,9 @@ const (
 	pageLink          = "/clave/enlace"
 	pageClave         = pageStart + "/nueva-clave"
 	pageDone          = pageStart + "/listo"
+	pageLogIn         = "/ingresar"
+	pageAccount       = "/mi-cuenta"
+	pageChange        = "/clave/cambiar"
 )
 
 // newClient is a client that follows no redirect, for up to n connections, which

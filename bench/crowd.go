@@ -48,7 +48,7 @@ func crowdFigure(ctx context.Context, env *Env, engine string) (_ []Figure, err 
 	walkers := fakes(population).first[:n]
 	client := newClient(crowd)
 	citizens := make([]*citizen, n)
-	err = together(n, func(i int) error {
+	err = together(parallel, n, func(i int) error {
 		citizens[i] = newCitizen(client, before.URL)
 		err := citizens[i].upToContact(ctx, credential.Generate, walkers[i])
 		if err != nil {

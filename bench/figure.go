@@ -132,6 +132,23 @@ func ratio(ours, raw []float64) (float64, error) {
 	return mean(ours) / mean(raw), nil
 }
 
+// ratioBetween is [ratio] and its 95 % interval, by leaving out one pair of
+// samples after the other (the jackknife): pairs that a noisy machine treated
+// unlike make it wide.
+func ratioBetween(ours, raw []float64) (value float64, interval *[2]float64, err error) {
+	value, err = ratio(ours, raw)
+	n := len(ours)
+	if err != nil || n < 2 {
+		return value, nil, err
+	}
+	without := make([]float64, n)
+	for i := range n {
+		without[i] = (mean(ours)*float64(n) - ours[i]) / (mean(raw)*float64(n) - raw[i])
+	}
+	half := 1.96 * math.Sqrt(variance(without)) * float64(n-1) / math.Sqrt(float64(n))
+	return value, &[2]float64{value - half, value + half}, nil
+}
+
 func mean(values []float64) float64 {
 	var sum float64
 	for _, v := range values {

@@ -160,7 +160,7 @@ func mailDrain(ctx context.Context, env *Env, engine string) (_ Figure, err erro
 	}
 	walkers := fakes(population).first[:n]
 	client := newClient(parallel)
-	err = together(len(walkers), func(i int) error {
+	err = together(parallel, len(walkers), func(i int) error {
 		c := newCitizen(client, p.URL)
 		err := c.upToContact(ctx, credential.Generate, walkers[i])
 		if err == nil {
@@ -220,12 +220,12 @@ func mailDrain(ctx context.Context, env *Env, engine string) (_ Figure, err erro
 // parallel is how many citizens walk at once where only the result matters.
 const parallel = 4
 
-// together does f for 0 to n-1, some at once; it gives the first error.
-func together(n int, f func(i int) error) error {
+// together does f for 0 to n-1, so many at once; it gives the first error.
+func together(many, n int, f func(i int) error) error {
 	next := make(chan int)
-	faults := make(chan error, parallel)
+	faults := make(chan error, many)
 	var all sync.WaitGroup
-	for range parallel {
+	for range many {
 		all.Go(func() {
 			var first error
 			for i := range next {

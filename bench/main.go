@@ -29,6 +29,7 @@ var measurements = []measurement{
 	{"first", firstFigures},
 	{"mail", mailFigures},
 	{"crowd", crowdFigures},
+	{"login", loginFigures},
 	{"telltale", telltaleFigures},
 	{"serve", serveFigures},
 	{"import", importFigures},

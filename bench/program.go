@@ -123,10 +123,12 @@ func (p *Program) Kill() {
 
 // CPU is the processor time that the program has used so far, over all of its
 // threads, to the nanosecond: what the kernel's own utime is rounded from.
-func (p *Program) CPU() (time.Duration, error) {
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
+func (p *Program) CPU() (time.Duration, error) { return processCPU(p.cmd.Process.Pid) }
+
+func processCPU(pid int) (time.Duration, error) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(tasks) == 0 {
-		return 0, errors.Join(err, errors.New("no /proc of the program"))
+		return 0, errors.Join(err, fmt.Errorf("no /proc of process %d", pid))
 	}
 	var all time.Duration
 	for _, task := range tasks {

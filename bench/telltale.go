@@ -68,7 +68,7 @@ func telltale(ctx context.Context, env *Env, engine string, kind credential.Proc
 	register := fakes(population)
 	box.Slow(slowRelay)
 	many := newClient(parallel)
-	err = together(env.Samples(queued), func(i int) error {
+	err = together(parallel, env.Samples(queued), func(i int) error {
 		c := newCitizen(many, p.URL)
 		err := c.upToContact(ctx, credential.Generate, register.first[i])
 		if err == nil {
