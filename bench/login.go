@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"aldaba/internal/credential"
-	"aldaba/internal/registry"
 	"aldaba/internal/sqlstore"
 )
 
@@ -38,14 +37,18 @@ func loginFigures(ctx context.Context, env *Env) ([]Figure, error) {
 const regulars = 128
 
 func loginOn(ctx context.Context, env *Env, engine string) (figures []Figure, err error) {
-	strangers := max(env.Samples(crowd), 8)
-	population := 2*(regulars+strangers) + 100
-	p, err := env.Demo(ctx, engine, "127.0.0.1:9", population, "captcha_cost=0", "numbers_per_network=0")
+	// serve, not a demo: that one holds its people in memory to show them.
+	i, err := env.Install(ctx, engine, "")
+	if err != nil {
+		return nil, err
+	}
+	p, err := env.Start(ctx, "serve", "--config", i.Config)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Stop()) }()
-	people, err := loginPeople(ctx, p, population, regulars+strangers)
+	p.folder, p.dsn = i.Folder, i.DSN
+	people, err := loginPeople(ctx, p, regulars+max(env.Samples(crowd), 8))
 	if err != nil {
 		return nil, err
 	}
@@ -95,13 +98,13 @@ func hashParams() (credential.HashParams, error) {
 // loginPerson is somebody who has a clave, before a browser.
 type loginPerson struct {
 	browser *citizen
-	fake    registry.Fake
+	number  credential.Number
 	clave   string
 }
 
-// loginPeople gives people of a running demo who had no clave one, without an
-// address: nobody is told of a log-in by mail.
-func loginPeople(ctx context.Context, p *Program, population, n int) (_ []*loginPerson, err error) {
+// loginPeople are put into the register of a running program, all with the same
+// clave and without an address: nobody is told of a log-in by mail.
+func loginPeople(ctx context.Context, p *Program, n int) (_ []*loginPerson, err error) {
 	params, err := hashParams()
 	if err != nil {
 		return nil, err
@@ -111,22 +114,24 @@ func loginPeople(ctx context.Context, p *Program, population, n int) (_ []*login
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	client := newClient(n)
+	client, hash := newClient(n), params.Hash([]byte(goodClave))
+	all := fakes(2*n + 100).first[:n]
 	list := make([]*loginPerson, n)
-	all := fakes(population).first
-	if len(all) < n {
-		return nil, fmt.Errorf("only %d of %d people have no clave", len(all), n)
-	}
-	err = together(runtime.GOMAXPROCS(0), n, func(i int) error {
-		list[i] = &loginPerson{newCitizen(client, p.URL), all[i], claveOf(i)}
-		return giveClave(ctx, store, keys.Subject(all[i].Person.Number), params.Hash([]byte(list[i].clave)))
+	err = together(parallel, n, func(i int) error {
+		list[i] = &loginPerson{newCitizen(client, p.URL), all[i].Person.Number, goodClave}
+		return enter(ctx, store, keys.Subject(all[i].Person.Number), all[i].Person, hash)
 	})
 	return list, err
 }
 
-func giveClave(ctx context.Context, store *sqlstore.Store, s credential.Subject, hash string) error {
+// enter puts somebody with a clave into the register.
+func enter(ctx context.Context, store *sqlstore.Store, s credential.Subject, person credential.Person, hash string) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	return store.Update(ctx, s.Shard(), func(tx credential.Tx) error {
+		err := tx.PutPerson(s, person)
+		if err != nil {
+			return err
+		}
 		return tx.SaveAccount(credential.Account{
 			Subject: s, Clave: hash, Level: credential.Declared, CreatedAt: now, ProvenAt: now,
 		})
@@ -136,8 +141,7 @@ func giveClave(ctx context.Context, store *sqlstore.Store, s credential.Subject,
 // logIn presses «Ingresar» in a browser that nobody is logged in at.
 func (q *loginPerson) logIn(ctx context.Context) (page, error) {
 	delete(q.browser.cookies, "sesion")
-	return q.browser.post(ctx, pageLogIn, "documento", string(q.fake.Person.Number.Document()),
-		"numero", q.fake.Person.Number.Reveal(), "clave", q.clave)
+	return q.browser.post(ctx, pageLogIn, "documento", string(q.number.Document()), "numero", q.number.Reveal(), "clave", q.clave)
 }
 
 // inside is the error of a log-in that opened no session.
@@ -164,8 +168,8 @@ type loginLoad struct {
 func (l loginLoad) becomeKnown(ctx context.Context) error {
 	return together(parallel, len(l.people), func(i int) error {
 		q := l.people[i]
-		number, clave := q.fake.Person.Number, q.clave+"-2"
-		changed, err := q.browser.post(ctx, pageChange, "documento", string(number.Document()), "numero", number.Reveal(),
+		clave := claveOf(i)
+		changed, err := q.browser.post(ctx, pageChange, "documento", string(q.number.Document()), "numero", q.number.Reveal(),
 			"actual", q.clave, "clave", clave, "repita", clave, "acuerdo", "si")
 		if err == nil {
 			err = changed.want(pageChange, http.StatusSeeOther)
