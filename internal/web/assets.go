@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 )
@@ -24,6 +23,13 @@ type asset struct {
 	mime    string
 }
 
+// assetTypes are the types of what there is in static. Package mime would read,
+// and keep, whatever tables the machine has.
+var assetTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml"}
+
 func loadAssets() (assets, error) {
 	names, err := fs.Glob(staticFiles, "static/*")
 	if err != nil {
@@ -36,8 +42,8 @@ func loadAssets() (assets, error) {
 			return nil, err
 		}
 		sum := sha256.Sum256(content)
-		kind := mime.TypeByExtension(path.Ext(name))
-		if kind == "" {
+		kind, known := assetTypes[path.Ext(name)]
+		if !known {
 			return nil, fmt.Errorf("asset %s has no known type", name)
 		}
 		all[path.Base(name)] = asset{content: content, hash: hex.EncodeToString(sum[:8]), mime: kind}

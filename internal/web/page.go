@@ -22,25 +22,43 @@ import (
 //go:embed base.html partials/*.html pages/*.html
 var templateFiles embed.FS
 
-// page is one template set: the frame, the partials and the page itself.
+// page is a template of the one set that all pages are in.
 type page struct{ tmpl *template.Template }
 
 // loadPages parses every page at start; a missing key is an error then and
-// while rendering.
+// while rendering. The partials stand once in the set, and what differs by page
+// carries the page's name: a set for each page would hold them all again, which
+// the collector looks through each time that argon2id makes it run.
 func (s *Server) loadPages() (map[string]*page, error) {
 	names, err := fs.Glob(templateFiles, "pages/*.html")
 	if err != nil {
 		return nil, err
 	}
-	funcs := template.FuncMap{"asset": s.assets.url, "dict": dict}
+	set := template.New("").Option("missingkey=error").Funcs(template.FuncMap{"asset": s.assets.url, "dict": dict})
+	set, err = set.ParseFS(templateFiles, "partials/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parsing the partials: %w", err)
+	}
+	frame, err := templateFiles.ReadFile("base.html")
+	if err != nil {
+		return nil, err
+	}
 	pages := map[string]*page{}
-	for _, name := range names {
-		tmpl := template.New("base.html").Option("missingkey=error").Funcs(funcs)
-		tmpl, err = tmpl.ParseFS(templateFiles, "base.html", "partials/*.html", name)
+	for _, file := range names {
+		text, err := templateFiles.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("parsing %s: %w", name, err)
+			return nil, err
 		}
-		pages[strings.TrimSuffix(path.Base(name), ".html")] = &page{tmpl}
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		own := strings.NewReplacer(`"main"`, `"main of `+name+`"`, `"scripts"`, `"scripts of `+name+`"`)
+		tmpl, err := set.New("frame of " + name).Parse(own.Replace(string(frame)))
+		if err == nil {
+			_, err = set.New(file).Parse(own.Replace(string(text)))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("parsing %s: %w", file, err)
+		}
+		pages[name] = &page{tmpl}
 	}
 	return pages, nil
 }
