@@ -58,13 +58,6 @@ file = "keys.json"
 addr = "SMTP"
 security = "none"
 from = "no-responder@institucion.example"
-[institution]
-name = "Instituto de Seguridad Social"
-short_name = "Seguridad Social"
-email = "ayuda@institucion.example"
-phone = "+59320000000"
-hours = "de lunes a viernes"
-offices = "en los Centros de Atención Universal"
 [log]
 level = "warn"
 `

@@ -22,6 +22,11 @@ async function logIn(visit, person, clave = person.clave) {
   await visit.press('Ingresar');
 }
 
+// services are those that the account opens, by name.
+function services(visit) {
+  return visit.main.locator('section[aria-labelledby=servicios] .al-list a').allInnerTexts();
+}
+
 async function change(visit, { current, clave, repeat = clave, agree = true }) {
   await visit.field('Clave actual').fill(current);
   await visit.field('Nueva clave').fill(clave);
@@ -60,8 +65,30 @@ describe('log in, change, unlock', () => {
     await visit.close();
   });
 
+  test('services: level 1 opens appointments, level 2 all of the audience, each by a link', async () => {
+    const visit = await Visit.open(browser, demo);
+    await logIn(visit, demo.person('con-clave'));
+    assert.deepEqual(await services(visit), ['Agendamiento de citas']);
+    assert.ok((await visit.main.innerText()).includes('Historia laboral'), 'those of a higher level are named');
+    await visit.leads(() => visit.main.getByRole('link', { name: 'Ver oficinas y horarios' }).click());
+    assert.equal(visit.path, '/ayuda');
+    assert.equal(await visit.main.getByRole('link', { name: /^Ver en el mapa/ }).count(), 3);
+    await visit.goto('/mi-cuenta');
+    await visit.press('Salir');
+
+    await logIn(visit, demo.person('con-clave-presencial'));
+    const open = await services(visit);
+    assert.ok(open.includes('Historia laboral') && open.includes('Registro de cuenta bancaria') && open.length > 8, open.join(', '));
+    assert.ok(!(await visit.main.innerText()).includes('Servicios del nivel presencial'));
+    await visit.leads(() => visit.main.getByRole('link', { name: 'Historia laboral' }).click());
+    assert.equal(visit.path, '/demo/servicios/historia-laboral');
+    await visit.leads(() => visit.main.getByRole('link', { name: 'Volver a mi cuenta' }).click());
+    assert.equal(visit.path, '/mi-cuenta');
+    await visit.close();
+  });
+
   test('another session is closed from the account', async () => {
-    const person = demo.withClave();
+    const person = X;
     const [here, there] = [await Visit.open(browser, demo), await Visit.open(browser, demo)];
     await logIn(there, person);
     await logIn(here, person);
@@ -75,7 +102,7 @@ describe('log in, change, unlock', () => {
   });
 
   test('the clave is changed without a session and inside one', async () => {
-    const person = demo.withClave();
+    const person = X;
     const visit = await Visit.open(browser, demo);
     await visit.goto('/clave/cambiar');
     await giveNumber(visit, person);

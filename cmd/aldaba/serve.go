@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 
 	"aldaba/internal/site"
 )
@@ -54,7 +55,11 @@ func (c *checkCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	findings := append([]site.Finding{{What: "configuration", Says: c.Config + " holds"}}, site.Check(ctx, config.Config)...)
+	whose := c.Config + " holds; the site is that of " + config.Institution.Name
+	if !config.Institution.Official {
+		whose += ", and says that it is not official"
+	}
+	findings := append([]site.Finding{{What: "configuration", Says: whose}}, site.Check(ctx, config.Config)...)
 	wrong := 0
 	for _, f := range findings {
 		if f.Wrong {
@@ -89,12 +94,21 @@ func (c *migrateCommand) Run(ctx context.Context, t terminal) error {
 }
 
 type configCommand struct {
-	Example configExample `cmd:"" help:"Print a complete configuration with an explanation of every key."`
+	Example configExample `cmd:"" help:"Print a complete configuration with an explanation of every key, or write an institution's folder."`
 }
 
-type configExample struct{}
+type configExample struct {
+	Institution string `help:"Write an example of the institution's folder there instead; one that is not empty is left alone." placeholder:"DIR"`
+}
 
-func (configExample) Run(t terminal) error {
+func (c *configExample) Run(t terminal) error {
+	if c.Institution != "" {
+		err := site.NewInstitution(c.Institution)
+		if err == nil {
+			_, err = fmt.Fprintf(t.out, "%s: an example of an institution. Put your own in place of it, and write institution = %q into the configuration.\n", c.Institution, filepath.Base(c.Institution))
+		}
+		return err
+	}
 	_, err := fmt.Fprint(t.out, site.ExampleConfig)
 	return err
 }

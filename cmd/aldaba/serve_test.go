@@ -91,6 +91,63 @@ func filledIn(t *testing.T, relay string, edits ...string) (file string) {
 	return file
 }
 
+// institutionBeside writes the example of an institution's folder beside a
+// configuration; edits are pairs of what to replace in its files.
+func institutionBeside(t *testing.T, config string, edits ...string) (folder string) {
+	t.Helper()
+	folder = filepath.Join(filepath.Dir(config), "institution")
+	aldaba(t, done, "config", "example", "--institution", folder)
+	names, err := filepath.Glob(filepath.Join(folder, "*.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(edits); i += 2 {
+			text = bytes.Replace(text, []byte(edits[i]), []byte(edits[i+1]), 1)
+		}
+		writeFile(t, name, string(text))
+	}
+	return folder
+}
+
+// TestInstitutionFolder: the example of the folder holds, is never written over
+// anything, and one fault in it keeps the program from starting.
+func TestInstitutionFolder(t *testing.T) {
+	file := filledIn(t, relay(t), "# institution =", "institution =")
+	_, errs := aldaba(t, failed, "check", "--config", file)
+	if !strings.Contains(errs, "/institution is not there; `aldaba config example --institution ") || strings.Count(errs, "\n") != 1 {
+		t.Errorf("check without the folder: %q", errs)
+	}
+	folder := institutionBeside(t, file)
+	aldaba(t, done, "migrate", "--config", file)
+	out, _ := aldaba(t, done, "check", "--config", file)
+	if !strings.Contains(out, "the site is that of Instituto Ecuatoriano de Seguridad Social (ejemplo), and says that it is not official\n") {
+		t.Errorf("check says %q", out)
+	}
+	if _, errs = aldaba(t, failed, "config", "example", "--institution", folder); !strings.Contains(errs, "is not empty and is left as it is") {
+		t.Errorf("the example over a folder that is there: %q", errs)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(folder), ".aldaba-*")); err != nil || len(left) > 0 {
+		t.Errorf("drafts stay: %v, %v", left, err)
+	}
+	services := filepath.Join(folder, "services.toml")
+	text, err := os.ReadFile(services)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, services, strings.Replace(string(text), "level = 1\n", "", 1))
+	for _, command := range []string{"serve", "check"} {
+		_, errs = aldaba(t, failed, command, "--config", file)
+		if !strings.HasPrefix(errs, "aldaba: "+services+":") && !strings.HasPrefix(errs, services+":") || !strings.Contains(errs, ": service.agendamiento-citas.level: is missing") || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%s with a service that states no level: %q", command, errs)
+		}
+	}
+}
+
 // TestExamplePassesCheck takes the printed example, makes the files that it
 // names, and checks it; then takes away what it needs, one by one.
 func TestExamplePassesCheck(t *testing.T) {
@@ -196,7 +253,8 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = away.Close() // a port where nobody answers
-	file := filledIn(t, away.Addr().String())
+	file := filledIn(t, away.Addr().String(), "# institution =", "institution =")
+	institutionBeside(t, file, "Instituto Ecuatoriano de Seguridad Social (ejemplo)", "Instituto de los Ríos", "official = false", "official = true")
 	aldaba(t, done, "migrate", "--config", file)
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -243,7 +301,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("metrics says %s", figures)
 	}
 	page := ask(at["citizens"]+"/clave/generar-recuperar?secreto=1", http.StatusOK)
-	if !strings.Contains(page, "Instituto de Seguridad Social") || strings.Contains(strings.ToLower(page), "demostración") {
+	if !strings.Contains(page, "Instituto de los Ríos") || strings.Contains(strings.ToLower(page), "demostración") || strings.Contains(page, "sitio oficial") {
 		t.Error("the first page does not show the institution alone")
 	}
 	for _, path := range []string{

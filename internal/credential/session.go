@@ -86,6 +86,7 @@ func (s *Service) session(tx Tx, t SessionToken, now time.Time) (Session, error)
 // Home is what a person sees of their own account.
 type Home struct {
 	GivenName string
+	Audiences []Audience
 	Level     Level
 	Session   ID // the one that looks
 	Sessions  []Session
@@ -140,7 +141,7 @@ func (s *Service) Home(ctx context.Context, t SessionToken) (Home, error) {
 	if !found || !person.Death.IsZero() {
 		return Home{}, errNoSession // left the register since
 	}
-	v.GivenName = firstName(person)
+	v.GivenName, v.Audiences = firstName(person), person.Audiences
 	for _, a := range onRecord(x.Subject, set, person) {
 		shown := a.Email.Mask()
 		if v.Level == InPerson {

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -18,10 +17,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2/unstable"
-
 	"aldaba/internal/credential"
+	"aldaba/internal/institution"
 	"aldaba/internal/mail"
+	"aldaba/internal/settings"
 	"aldaba/internal/web"
 )
 
@@ -45,11 +44,11 @@ type Serving struct {
 // error is all of them, as [Faults]. Names of files are taken from the folder of
 // the configuration. It reaches neither database nor relay.
 func ReadConfig(file string) (Serving, error) {
-	content, err := readBounded(file, maxFile)
+	content, err := readBounded(file, settings.MaxFile)
 	if err != nil {
 		return Serving{}, fmt.Errorf("%s: %w", file, err)
 	}
-	r := configReader{parseDocument(file, content), filepath.Dir(file)}
+	r := configReader{settings.Parse(file, content), filepath.Dir(file)}
 	var c Serving
 	c.Real = true
 	c.PublicURL = r.publicURL()
@@ -57,13 +56,24 @@ func ReadConfig(file string) (Serving, error) {
 	c.Database = r.database()
 	c.Keys = r.keys()
 	c.SMTP = r.smtp()
-	c.Institution = r.institution()
+	var folder error
+	c.Institution, folder = r.institution(c.PublicURL)
 	c.Policy = r.policy()
 	c.Proxies = r.proxies(c.PublicURL)
 	c.LogLevel = r.logLevel()
 	c.HeadsFile = r.headsFile()
-	return c, r.done()
+	faults, _ := errors.AsType[Faults](r.Done())
+	if theirs, ok := errors.AsType[Faults](folder); ok {
+		faults, folder = append(faults, theirs...), nil
+	}
+	if len(faults) > 0 {
+		return c, faults
+	}
+	return c, folder
 }
+
+// Faults are all that is wrong with a configuration and the folder that it names.
+type Faults = settings.Faults
 
 // readBounded reads a file up to a size.
 func readBounded(path string, most int64) ([]byte, error) {
@@ -72,12 +82,9 @@ func readBounded(path string, most int64) ([]byte, error) {
 		return nil, reasonOf(err)
 	}
 	defer func() { _ = file.Close() }() // read only
-	content, err := io.ReadAll(io.LimitReader(file, most+1))
+	content, err := settings.ReadBounded(file, most)
 	if err != nil {
 		return nil, reasonOf(err)
-	}
-	if int64(len(content)) > most {
-		return nil, fmt.Errorf("is larger than %d bytes", most)
 	}
 	return content, nil
 }
@@ -92,7 +99,7 @@ func reasonOf(err error) error {
 
 // configReader takes the values that the program knows out of a document.
 type configReader struct {
-	*document
+	*settings.Document
 	dir string // file names are taken from here
 }
 
@@ -106,18 +113,18 @@ func (r configReader) path(name string) string {
 
 func (r configReader) publicURL() *url.URL {
 	const key, example = "public_url", "https://tramites.institucion.example"
-	text, ok := r.text(key, true, example)
+	text, ok := r.Text(key, true, example)
 	if !ok {
 		return nil
 	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Host == "", u.Hostname() == "", u.Scheme != "https" && u.Scheme != "http":
-		r.wrong(key, "%q is not an address; write such as %q", printable(text), example)
+		r.Wrong(key, "%q is not an address; write such as %q", settings.Printable(text), example)
 	case u.User != nil, u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "", u.ForceQuery, u.Port() != "" && !isPort(u.Port(), 1):
-		r.wrong(key, "%q is more than scheme and host; write %q", printable(u.Redacted()), u.Scheme+"://"+u.Hostname())
+		r.Wrong(key, "%q is more than scheme and host; write %q", settings.Printable(u.Redacted()), u.Scheme+"://"+u.Hostname())
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		r.wrong(key, "%q is not encrypted; write %q (http is for this machine alone)", printable(text), "https://"+u.Host)
+		r.Wrong(key, "%q is not encrypted; write %q (http is for this machine alone)", settings.Printable(text), "https://"+u.Host)
 	default:
 		return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}
 	}
@@ -163,18 +170,18 @@ func (r configReader) listen(c *Serving) {
 		port   string
 	}{{"citizens", &c.Citizens, true, "8080"}, {"staff", &c.Staff, true, "8081"}, {"operation", &c.Operation, false, "8082"}} {
 		key := "listen." + l.name
-		text, ok := r.text(key, l.needed, "127.0.0.1:"+l.port)
+		text, ok := r.Text(key, l.needed, "127.0.0.1:"+l.port)
 		if !ok {
 			continue
 		}
 		if !IsListenAddress(text) {
-			r.wrong(key, "%q is not an address to listen on; write such as %q", printable(text), "127.0.0.1:"+l.port)
+			r.Wrong(key, "%q is not an address to listen on; write such as %q", settings.Printable(text), "127.0.0.1:"+l.port)
 			continue
 		}
 		*l.to = text
 		_, port, _ := net.SplitHostPort(text) // it was one just now
 		if other := taken[port]; other != "" && port != "0" {
-			r.wrong(key, "port %s is already listen.%s's; write another, such as %s", port, other, l.port)
+			r.Wrong(key, "port %s is already listen.%s's; write another, such as %s", port, other, l.port)
 		}
 		taken[port] = l.name
 	}
@@ -185,7 +192,7 @@ const maxSecret = 1 << 20
 
 // secret gives what stands in the one line of a file that a key names.
 func (r configReader) secret(key string, needed bool, example string) (string, bool) {
-	name, ok := r.text(key, needed, example)
+	name, ok := r.Text(key, needed, example)
 	if !ok {
 		return "", false
 	}
@@ -195,7 +202,7 @@ func (r configReader) secret(key string, needed bool, example string) (string, b
 	}
 	text := strings.TrimRight(string(content), "\r\n")
 	if text == "" || strings.ContainsAny(text, "\r\n\x00") {
-		r.wrong(key, "%s does not hold one line; write the secret alone into it", r.path(name))
+		r.Wrong(key, "%s does not hold one line; write the secret alone into it", r.path(name))
 		return "", false
 	}
 	return text, true
@@ -209,7 +216,7 @@ func (r configReader) secretFile(key, name string) ([]byte, bool) {
 		err = errors.New("is a folder")
 	}
 	if err == nil && info.Mode().Perm()&0o007 != 0 {
-		r.wrong(key, "%s can be used by everybody on this machine (mode %04o); do chmod 640 or 600", path, info.Mode().Perm())
+		r.Wrong(key, "%s can be used by everybody on this machine (mode %04o); do chmod 640 or 600", path, info.Mode().Perm())
 		return nil, false
 	}
 	var content []byte
@@ -217,7 +224,7 @@ func (r configReader) secretFile(key, name string) ([]byte, bool) {
 		content, err = readBounded(path, maxSecret)
 	}
 	if err != nil {
-		r.wrong(key, "%s cannot be read (%v); write the name of a file that is there", path, reasonOf(err))
+		r.Wrong(key, "%s cannot be read (%v); write the name of a file that is there", path, reasonOf(err))
 		return nil, false
 	}
 	return content, true
@@ -225,12 +232,11 @@ func (r configReader) secretFile(key, name string) ([]byte, bool) {
 
 func (r configReader) database() string {
 	const key, example = "database.dsn", "aldaba.db"
-	_, inline := r.values[key]
-	_, inFile := r.values["database.dsn_file"]
+	inline, inFile := r.Has(key), r.Has("database.dsn_file")
 	if inline && inFile {
-		r.wrong("database.dsn_file", "stands beside database.dsn; leave one of them")
+		r.Wrong("database.dsn_file", "stands beside database.dsn; leave one of them")
 	}
-	dsn, ok := r.text(key, !inFile, example)
+	dsn, ok := r.Text(key, !inFile, example)
 	at := key
 	if fromFile, found := r.secret("database.dsn_file", false, "database-dsn"); found {
 		dsn, ok, at = fromFile, true, "database.dsn_file"
@@ -245,16 +251,16 @@ func (r configReader) database() string {
 	case !isURL:
 		return r.path(dsn)
 	case scheme != "postgres" && scheme != "postgresql":
-		r.wrong(at, "%q is no database that this program knows; write the name of a file for SQLite, or postgres://…", printable(scheme)+"://")
+		r.Wrong(at, "%q is no database that this program knows; write the name of a file for SQLite, or postgres://…", settings.Printable(scheme)+"://")
 		return ""
 	}
 	u, err := url.Parse(dsn)
 	if err != nil || u.Host == "" && u.Query().Get("host") == "" {
-		r.wrong(at, "is not the address of a PostgreSQL; write such as postgres://aldaba@db.institucion.example/aldaba")
+		r.Wrong(at, "is not the address of a PostgreSQL; write such as postgres://aldaba@db.institucion.example/aldaba")
 		return ""
 	}
 	if _, secret := u.User.Password(); at == key && (secret || u.Query().Has("password")) {
-		r.wrong(at, "holds a password; write the address into a file and dsn_file = \"…\" here")
+		r.Wrong(at, "holds a password; write the address into a file and dsn_file = \"…\" here")
 		return ""
 	}
 	return dsn
@@ -262,12 +268,12 @@ func (r configReader) database() string {
 
 func (r configReader) keys() *credential.KeyRing {
 	const key = "keys.file"
-	name, ok := r.text(key, true, "keys.json")
+	name, ok := r.Text(key, true, "keys.json")
 	if !ok {
 		return nil
 	}
 	if _, err := os.Stat(r.path(name)); errors.Is(err, fs.ErrNotExist) {
-		r.wrong(key, "%s is not there; `aldaba keys new %s` makes a ring for a new database", r.path(name), r.path(name))
+		r.Wrong(key, "%s is not there; `aldaba keys new %s` makes a ring for a new database", r.path(name), r.path(name))
 		return nil
 	}
 	content, ok := r.secretFile(key, name)
@@ -276,7 +282,7 @@ func (r configReader) keys() *credential.KeyRing {
 	}
 	ring, err := credential.ParseKeyRing(content)
 	if err != nil {
-		r.wrong(key, "%s: %v", r.path(name), err)
+		r.Wrong(key, "%s: %v", r.path(name), err)
 		return nil
 	}
 	return ring
@@ -284,136 +290,151 @@ func (r configReader) keys() *credential.KeyRing {
 
 // address gives a mail address.
 func (r configReader) address(key, example string) string {
-	text, ok := r.text(key, true, example)
+	text, ok := r.Text(key, true, example)
 	if !ok {
 		return ""
 	}
 	email, err := credential.ParseEmail(text)
 	if err != nil {
-		r.wrong(key, "%q is not a mail address; write such as %q", printable(text), example)
+		r.Wrong(key, "%q is not a mail address; write such as %q", settings.Printable(text), example)
 		return ""
 	}
 	return email.Reveal()
 }
 
 func (r configReader) smtp() mail.SMTPConfig {
-	before := len(r.faults)
+	before := r.Count()
 	c := mail.SMTPConfig{Security: "starttls"}
-	c.Addr, _ = r.text("smtp.addr", true, "smtp.institucion.example:587")
+	c.Addr, _ = r.Text("smtp.addr", true, "smtp.institucion.example:587")
 	host, port, err := net.SplitHostPort(c.Addr)
 	if c.Addr != "" && (err != nil || host == "" || !isPort(port, 1)) {
-		r.wrong("smtp.addr", "%q is not host:port; write such as %q", printable(c.Addr), "smtp.institucion.example:587")
+		r.Wrong("smtp.addr", "%q is not host:port; write such as %q", settings.Printable(c.Addr), "smtp.institucion.example:587")
 	}
-	if text, ok := r.text("smtp.security", false, "starttls"); ok {
+	if text, ok := r.Text("smtp.security", false, "starttls"); ok {
 		c.Security = text
 		switch {
 		case !slices.Contains([]string{"starttls", "tls", "none"}, text):
-			r.wrong("smtp.security", "%q is none of starttls, tls, none; write \"starttls\"", printable(text))
+			r.Wrong("smtp.security", "%q is none of starttls, tls, none; write \"starttls\"", settings.Printable(text))
 		case text == "none" && host != "" && !isLoopback(host):
-			r.wrong("smtp.security", "\"none\" is for a relay on this machine, which %s is not; write \"starttls\" or \"tls\"", printable(host))
+			r.Wrong("smtp.security", "\"none\" is for a relay on this machine, which %s is not; write \"starttls\" or \"tls\"", settings.Printable(host))
 		}
 	}
-	if name, ok := r.text("smtp.ca_file", false, "relay-ca.pem"); ok {
+	if name, ok := r.Text("smtp.ca_file", false, "relay-ca.pem"); ok {
 		c.RootCAs = r.certificates("smtp.ca_file", name)
 	}
-	c.Username, _ = r.text("smtp.username", false, "aldaba")
-	_, hasPassword := r.values["smtp.password_file"]
-	if hasPassword && c.Username == "" {
-		r.wrong("smtp.password_file", "needs smtp.username beside it; write username = \"…\", or leave it out")
+	c.Username, _ = r.Text("smtp.username", false, "aldaba")
+	if r.Has("smtp.password_file") && c.Username == "" {
+		r.Wrong("smtp.password_file", "needs smtp.username beside it; write username = \"…\", or leave it out")
 	}
 	c.Password, _ = r.secret("smtp.password_file", c.Username != "", "smtp-password")
 	c.From = r.address("smtp.from", "no-responder@institucion.example")
-	c.FromName, _ = r.text("smtp.from_name", false, "Seguridad Social")
-	if len(r.faults) > before || r.broken {
+	c.FromName, _ = r.Text("smtp.from_name", false, "Seguridad Social")
+	if r.Count() > before || r.Broken() {
 		return c
 	}
 	sender, err := mail.NewSMTP(c) // what the sender itself refuses
 	if err != nil {
-		r.wrong("smtp.addr", "%v", err)
+		r.Wrong("smtp.addr", "%v", err)
 		return c
 	}
 	if err := sender.Close(); err != nil {
-		r.wrong("smtp.addr", "%v", err)
+		r.Wrong("smtp.addr", "%v", err)
 	}
 	return c
 }
 
 // certificates reads the authorities that sign a relay's certificate.
 func (r configReader) certificates(key, name string) *x509.CertPool {
-	content, err := readBounded(r.path(name), maxFile)
+	content, err := readBounded(r.path(name), settings.MaxFile)
 	if err != nil {
-		r.wrong(key, "%s cannot be read (%v); write the name of a file that is there", r.path(name), err)
+		r.Wrong(key, "%s cannot be read (%v); write the name of a file that is there", r.path(name), err)
 		return nil
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(content) {
-		r.wrong(key, "%s holds no certificate in PEM form", r.path(name))
+		r.Wrong(key, "%s holds no certificate in PEM form", r.path(name))
 		return nil
 	}
 	return pool
 }
 
-// phone is a telephone number as tel: links take it (RFC 3966).
-var phone = regexp.MustCompile(`^\+?[0-9]{3,15}$`)
+// institution reads the folder that the file names. Left out, the program's own
+// example is shown, which each page says.
+func (r configReader) institution(public *url.URL) (institution.Institution, error) {
+	const key = "institution"
+	r.Retire(key, "what stood here moved to a folder; write, above the first table, institution = \"institution\", and run `aldaba config example --institution %s` for a folder to start from", r.path("institution"))
+	name, ok := r.Text(key, false, "institution")
+	if !ok {
+		return institution.Example(), nil
+	}
+	folder := r.path(name)
+	info, err := os.Stat(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.Wrong(key, "%s is not there; `aldaba config example --institution %s` makes a folder to start from", folder, folder)
+	case err != nil:
+		r.Wrong(key, "%s cannot be read (%v)", folder, reasonOf(err))
+	case !info.IsDir():
+		r.Wrong(key, "%s is no folder; write the name of one", folder)
+	default:
+		return institution.Read(folder, os.DirFS(folder), public == nil || public.Scheme == "http")
+	}
+	return institution.Institution{}, nil
+}
 
-func (r configReader) institution() web.Institution {
-	var i web.Institution
-	for _, one := range []struct {
-		name, example string
-		to            *string
-		needed        bool
-	}{
-		{"name", "Instituto de Seguridad Social", &i.Name, true},
-		{"short_name", "Seguridad Social", &i.ShortName, true},
-		{"phone", "+59320000000", &i.Phone, true},
-		{"phone_text", "(02) 000 0000", &i.PhoneText, false},
-		{"hours", "de lunes a viernes, de 08:00 a 16:30", &i.Hours, true},
-		{"offices", "en los Centros de Atención Universal", &i.Offices, true},
-	} {
-		*one.to, _ = r.text("institution."+one.name, one.needed, one.example)
+// NewInstitution writes the example of an institution's folder, whole or not at all.
+// A folder that is there already must be empty.
+func NewInstitution(folder string) error {
+	folder = filepath.Clean(folder)
+	entries, err := os.ReadDir(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("%s: %w", folder, reasonOf(err))
+	case len(entries) > 0:
+		return fmt.Errorf("%s is not empty and is left as it is; name another folder", folder)
 	}
-	i.Email = r.address("institution.email", "ayuda@institucion.example")
-	if i.Phone != "" && !phone.MatchString(i.Phone) {
-		r.wrong("institution.phone", "%q is not a number as dialled; write such as \"+59320000000\" (phone_text is how people read it)", printable(i.Phone))
+	draft, err := os.MkdirTemp(filepath.Dir(folder), ".aldaba-institution-")
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Dir(folder), reasonOf(err))
 	}
-	if i.PhoneText == "" {
-		i.PhoneText = i.Phone
+	err = errors.Join(os.CopyFS(draft, institution.ExampleFiles()), os.Chmod(draft, 0o755))
+	if err == nil {
+		err = os.Rename(draft, folder)
 	}
-	return i
+	if err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", folder, reasonOf(err)), os.RemoveAll(draft))
+	}
+	return nil
 }
 
 func (r configReader) policy() credential.Policy {
 	name := credential.Ficha2026
-	if text, ok := r.text("policy.preset", false, name); ok {
+	if text, ok := r.Text("policy.preset", false, name); ok {
 		name = text
 	}
 	policy, err := credential.Preset(name)
 	if err != nil {
-		r.wrong("policy.preset", "%v", err)
+		r.Wrong("policy.preset", "%v", err)
 		policy, _ = credential.Preset(credential.Ficha2026) // so that the other values are still held against their ranges
 	}
-	before := len(r.faults)
+	before := r.Count()
 	for _, key := range credential.PolicyKeys() {
 		path := "policy." + key
-		r.asked = append(r.asked, path)
-		v, found := r.values[path]
+		text, found := r.Scalar(path)
 		if !found {
 			continue
 		}
-		if v.kind != unstable.String && v.kind != unstable.Integer {
-			r.wrong(path, "holds %s where a number or a text is needed", kindWords(v.kind))
-			continue
-		}
-		err = policy.Set(key, v.text, false)
+		err = policy.Set(key, text, false)
 		if err != nil {
-			r.wrong(path, "%s", strings.TrimPrefix(err.Error(), "policy key "+key+": "))
+			r.Wrong(path, "%s", strings.TrimPrefix(err.Error(), "policy key "+key+": "))
 		}
 	}
-	if len(r.faults) > before {
+	if r.Count() > before {
 		return policy
 	}
 	if err = policy.Check(); err != nil {
-		r.fault(max(1, r.tables["policy"]), "policy", "%s", strings.TrimPrefix(err.Error(), "policy: "))
+		r.WrongTable("policy", "%s", strings.TrimPrefix(err.Error(), "policy: "))
 	}
 	return policy
 }
@@ -424,38 +445,38 @@ func (r configReader) policy() credential.Policy {
 func (r configReader) proxies(public *url.URL) []netip.Prefix {
 	const key = "proxies.trusted"
 	var list []netip.Prefix
-	for _, text := range r.texts(key, "127.0.0.1") {
+	for _, text := range r.Texts(key, "127.0.0.1") {
 		prefix, err := web.ParseProxy(text)
 		if err != nil {
-			r.wrong(key, "%q is neither an address nor a network; write such as \"127.0.0.1\" or \"10.0.0.0/8\"", printable(text))
+			r.Wrong(key, "%q is neither an address nor a network; write such as \"127.0.0.1\" or \"10.0.0.0/8\"", settings.Printable(text))
 			continue
 		}
 		list = append(list, prefix)
 	}
-	if _, found := r.values[key]; !found && public != nil && public.Scheme == "https" {
-		r.missingList(key, "127.0.0.1", "public_url is https, which something before this program ends")
+	if !r.Has(key) && public != nil && public.Scheme == "https" {
+		r.MissingList(key, "127.0.0.1", "public_url is https, which something before this program ends")
 	}
 	return list
 }
 
 func (r configReader) logLevel() slog.Level {
 	var level slog.Level
-	text, ok := r.text("log.level", false, "info")
+	text, ok := r.Text("log.level", false, "info")
 	if ok && (!slices.Contains([]string{"debug", "info", "warn", "error"}, text) || level.UnmarshalText([]byte(text)) != nil) {
-		r.wrong("log.level", "%q is none of debug, info, warn, error; write \"info\"", printable(text))
+		r.Wrong("log.level", "%q is none of debug, info, warn, error; write \"info\"", settings.Printable(text))
 	}
 	return level
 }
 
 func (r configReader) headsFile() string {
 	const key = "audit.heads_file"
-	name, ok := r.text(key, false, "audit-heads.jsonl")
+	name, ok := r.Text(key, false, "audit-heads.jsonl")
 	if !ok {
 		return ""
 	}
 	path := r.path(name)
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		r.wrong(key, "the folder of %s is not there; make it", path)
+		r.Wrong(key, "the folder of %s is not there; make it", path)
 	}
 	return path
 }

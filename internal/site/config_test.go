@@ -9,10 +9,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"aldaba/internal/settings"
 )
 
 // good is a configuration in which nothing is wrong, once [files] are beside it.
 const good = `public_url = "https://tramites.ejemplo.ec"
+institution = "institution"
 [listen]
 citizens = "127.0.0.1:8080"
 staff = "127.0.0.1:8081"
@@ -25,13 +28,6 @@ addr = "smtp.ejemplo.ec:587"
 username = "aldaba"
 password_file = "smtp-password"
 from = "no-responder@ejemplo.ec"
-[institution]
-name = "Instituto"
-short_name = "IE"
-email = "ayuda@ejemplo.ec"
-phone = "+59320000000"
-hours = "de lunes a viernes"
-offices = "en todas"
 [policy]
 link_life = "5m"
 code_tries = 4
@@ -47,6 +43,7 @@ func configFiles(t testing.TB, content string) string {
 	file := filepath.Join(dir, "aldaba.toml")
 	err := errors.Join(
 		NewKeys(filepath.Join(dir, "keys.json")),
+		NewInstitution(filepath.Join(dir, "institution")),
 		os.WriteFile(filepath.Join(dir, "smtp-password"), []byte("secreto\n"), 0o600),
 		os.WriteFile(filepath.Join(dir, "open-password"), []byte("secreto\n"), 0o604),
 		os.Chmod(filepath.Join(dir, "open-password"), 0o604), // whatever the umask
@@ -73,7 +70,7 @@ func TestGoodConfig(t *testing.T) {
 	}
 	want := []any{
 		"https://tramites.ejemplo.ec", "127.0.0.1:8080", "127.0.0.1:8081", "", "aldaba.db", true, true,
-		"smtp.ejemplo.ec:587", "starttls", "aldaba", "secreto", "no-responder@ejemplo.ec", "+59320000000",
+		"smtp.ejemplo.ec:587", "starttls", "aldaba", "secreto", "no-responder@ejemplo.ec", "(02) 394 5666",
 		"5m0s", 4, 1, "[10.0.0.0/8]", "INFO", "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -99,9 +96,7 @@ func TestWrongConfig(t *testing.T) {
 		want []string // "line: key: some of the sentence", in order
 	}{
 		{"nothing at all", "", []string{
-			"1: database.dsn: is missing", "1: institution.email: is missing", "1: institution.hours: is missing",
-			"1: institution.name: is missing", "1: institution.offices: is missing", "1: institution.phone: is missing",
-			"1: institution.short_name: is missing", "1: keys.file: is missing", "1: listen.citizens: is missing",
+			"1: database.dsn: is missing", "1: keys.file: is missing", "1: listen.citizens: is missing",
 			"1: listen.staff: is missing", "1: public_url: is missing", "1: smtp.addr: is missing", "1: smtp.from: is missing",
 		}},
 		{"public_url without encryption", swap("https://", "http://"), []string{"1: public_url: \"http://tramites.ejemplo.ec\" is not encrypted; write \"https://tramites.ejemplo.ec\""}},
@@ -110,45 +105,47 @@ func TestWrongConfig(t *testing.T) {
 		{"public_url is a number", swap("\"https://tramites.ejemplo.ec\"", "7"), []string{"1: public_url: holds a number where a text is needed"}},
 		{"https without proxies", swap("[proxies]\ntrusted = [\"10.0.0.0/8\"]\n", ""), []string{"1: proxies.trusted: is missing"}},
 		{"listeners", swap("127.0.0.1:8080", "here", "127.0.0.1:8081\"", "127.0.0.1:99999\"\noperation = \":\""), []string{
-			"3: listen.citizens: \"here\" is not an address to listen on", "4: listen.staff", "5: listen.operation"}},
-		{"one port twice", swap(":8081", ":8080"), []string{"4: listen.staff: port 8080 is already listen.citizens's"}},
-		{"unknown database", swap("aldaba.db", "mysql://x"), []string{"6: database.dsn: \"mysql://\" is no database that this program knows"}},
-		{"password in the address", swap("aldaba.db", "postgres://u:secreto@h/d"), []string{"6: database.dsn: holds a password"}},
-		{"two addresses", swap("dsn = \"aldaba.db\"", "dsn = \"aldaba.db\"\ndsn_file = \"pg\""), []string{"7: database.dsn_file: stands beside database.dsn"}},
-		{"no such ring", swap("keys.json", "none.json"), []string{"8: keys.file: "}},
-		{"a ring that is none", swap("keys.json", "smtp-password"), []string{"8: keys.file: "}},
+			"4: listen.citizens: \"here\" is not an address to listen on", "5: listen.staff", "6: listen.operation"}},
+		{"one port twice", swap(":8081", ":8080"), []string{"5: listen.staff: port 8080 is already listen.citizens's"}},
+		{"unknown database", swap("aldaba.db", "mysql://x"), []string{"7: database.dsn: \"mysql://\" is no database that this program knows"}},
+		{"password in the address", swap("aldaba.db", "postgres://u:secreto@h/d"), []string{"7: database.dsn: holds a password"}},
+		{"two addresses", swap("dsn = \"aldaba.db\"", "dsn = \"aldaba.db\"\ndsn_file = \"pg\""), []string{"8: database.dsn_file: stands beside database.dsn"}},
+		{"no such ring", swap("keys.json", "none.json"), []string{"9: keys.file: "}},
+		{"a ring that is none", swap("keys.json", "smtp-password"), []string{"9: keys.file: "}},
 		{"relay", swap("smtp.ejemplo.ec:587", "smtp", "smtp-password", "none", "no-responder@ejemplo.ec", "x"), []string{
-			"10: smtp.addr: \"smtp\" is not host:port", "12: smtp.password_file: ", "13: smtp.from: \"x\" is not a mail address"}},
-		{"relay in the clear", swap("username", "security = \"none\"\nusername"), []string{"11: smtp.security: \"none\" is for a relay on this machine"}},
+			"11: smtp.addr: \"smtp\" is not host:port", "13: smtp.password_file: ", "14: smtp.from: \"x\" is not a mail address"}},
+		{"relay in the clear", swap("username", "security = \"none\"\nusername"), []string{"12: smtp.security: \"none\" is for a relay on this machine"}},
 		{"relay's security", swap("username", "security = \"ssl\"\nca_file = \"two-lines\"\nusername"), []string{
-			"11: smtp.security: \"ssl\" is none of", "12: smtp.ca_file: "}},
-		{"secret for everybody", swap("smtp-password", "open-password"), []string{"12: smtp.password_file: "}},
-		{"secret of two lines", swap("smtp-password", "two-lines"), []string{"12: smtp.password_file: "}},
-		{"secret is a folder", swap("smtp-password", "."), []string{"12: smtp.password_file: "}},
-		{"user without password", swap("password_file = \"smtp-password\"\n", ""), []string{"9: smtp.password_file: is missing"}},
-		{"password without user", swap("username = \"aldaba\"\n", ""), []string{"11: smtp.password_file: needs smtp.username"}},
-		{"institution", swap("ayuda@ejemplo.ec", "ayuda", "+59320000000", "(02) 22", "Instituto", ""), []string{
-			"15: institution.name: is empty", "17: institution.email: \"ayuda\" is not a mail address", "18: institution.phone: "}},
+			"12: smtp.security: \"ssl\" is none of", "13: smtp.ca_file: "}},
+		{"secret for everybody", swap("smtp-password", "open-password"), []string{"13: smtp.password_file: "}},
+		{"secret of two lines", swap("smtp-password", "two-lines"), []string{"13: smtp.password_file: "}},
+		{"secret is a folder", swap("smtp-password", "."), []string{"13: smtp.password_file: "}},
+		{"user without password", swap("password_file = \"smtp-password\"\n", ""), []string{"10: smtp.password_file: is missing"}},
+		{"password without user", swap("username = \"aldaba\"\n", ""), []string{"12: smtp.password_file: needs smtp.username"}},
+		{"institution is not there", swap("= \"institution\"", "= \"none\""), []string{"2: institution: "}},
+		{"institution is a file", swap("= \"institution\"", "= \"keys.json\""), []string{"2: institution: "}},
+		{"institution as it was", swap("institution = \"institution\"", "") + "[institution]\nname = \"x\"\nphone = 1\n", []string{
+			"20: institution: what stood here moved to a folder; write, above the first table, institution = \"institution\""}},
 		{"policy", swap("5m", "soon", "= 4", "= 4000\ncaptcha_cost = 0\nattempts = true\nnope = 1", "[policy]", "[policy]\npreset = \"x\""), []string{
-			"22: policy.preset: policy \"x\" is not known", "23: policy.link_life: \"soon\" is not a duration", "24: policy.code_tries: \"4000\" is not a whole number from 1 to 10",
-			"25: policy.captcha_cost: \"0\" is not a whole number from 1 to 100", "26: policy.attempts: holds true or false", "27: policy.nope: there is no such key; the keys here are address_hold"}},
-		{"proxies", swap("10.0.0.0/8", "ten"), []string{"25: proxies.trusted: \"ten\" is neither an address nor a network"}},
-		{"proxies are no list", swap("[\"10.0.0.0/8\"]", "\"10.0.0.0/8\""), []string{"25: proxies.trusted: holds a text where a list of texts is needed"}},
-		{"log level", good + "[log]\nlevel = \"loud\"\n", []string{"27: log.level: \"loud\" is none of"}},
-		{"heads in no folder", good + "[audit]\nheads_file = \"none/heads\"\n", []string{"27: audit.heads_file: "}},
+			"16: policy.preset: policy \"x\" is not known", "17: policy.link_life: \"soon\" is not a duration", "18: policy.code_tries: \"4000\" is not a whole number from 1 to 10",
+			"19: policy.captcha_cost: \"0\" is not a whole number from 1 to 100", "20: policy.attempts: holds true or false", "21: policy.nope: there is no such key; the keys here are address_hold"}},
+		{"proxies", swap("10.0.0.0/8", "ten"), []string{"19: proxies.trusted: \"ten\" is neither an address nor a network"}},
+		{"proxies are no list", swap("[\"10.0.0.0/8\"]", "\"10.0.0.0/8\""), []string{"19: proxies.trusted: holds a text where a list of texts is needed"}},
+		{"log level", good + "[log]\nlevel = \"loud\"\n", []string{"21: log.level: \"loud\" is none of"}},
+		{"heads in no folder", good + "[audit]\nheads_file = \"none/heads\"\n", []string{"21: audit.heads_file: "}},
 		{"unknown keys and tables", swap("[listen]", "publicurl = 1\n[listen]\nhttps = true") + "[smpt]\naddr = \"x\"\n", []string{
-			"2: publicurl: there is no such key; the keys here are public_url", "4: listen.https: there is no such key; the keys here are citizens, operation, staff",
-			"28: there is no table [smpt]; the tables are audit, database", "29: smpt.addr: there is no such key"}},
+			"3: publicurl: there is no such key; the keys here are institution, public_url", "5: listen.https: there is no such key; the keys here are citizens, operation, staff",
+			"22: there is no table [smpt]; the tables are audit, database", "23: smpt.addr: there is no such key"}},
 		{"twice", good + "[listen]\ncitizens = \"127.0.0.1:1\"\n", []string{
-			"26: the table [listen] was already begun on line 2", "27: listen.citizens: is already set on line 3"}},
+			"20: the table [listen] was already begun on line 3", "21: listen.citizens: is already set on line 4"}},
 		{"dotted and inline are the same keys", swap("[listen]\ncitizens = \"127.0.0.1:8080\"\nstaff = \"127.0.0.1:8081\"\n", "listen = {citizens = \"x\", staff = \"y\"}\nlog.level = \"z\"\n"), []string{
-			"2: listen.citizens: \"x\"", "2: listen.staff: \"y\"", "3: log.level: \"z\""}},
+			"3: listen.citizens: \"x\"", "3: listen.staff: \"y\"", "4: log.level: \"z\""}},
 		{"lines that are no TOML", swap("citizens = ", "citizens ", "dsn = \"aldaba.db\"", "dsn = aldaba.db") + "[log]\nlevel = \"loud\"\n", []string{
-			"3: not TOML", "6: not TOML", "27: log.level"}},
-		{"a header that is no TOML", swap("[database]", "[database"), []string{"5: not TOML"}},
-		{"a list without an end", swap("\"10.0.0.0/8\"]", "\"10.0.0.0/8\"") + "[log]\nlevel = \"loud\"\n", []string{"26: not TOML"}},
-		{"a line break in a name", good + "\"a\\nb\" = 1\n", []string{"26: proxies.a\\nb: there is no such key"}},
-		{"lists of tables", good + "[[log]]\nlevel = \"info\"\n", []string{"26: [[log]] is a list of tables; write [log]"}},
+			"4: not TOML", "7: not TOML", "21: log.level"}},
+		{"a header that is no TOML", swap("[database]", "[database"), []string{"6: not TOML"}},
+		{"a list without an end", swap("\"10.0.0.0/8\"]", "\"10.0.0.0/8\"") + "[log]\nlevel = \"loud\"\n", []string{"20: not TOML"}},
+		{"a line break in a name", good + "\"a\\nb\" = 1\n", []string{"20: proxies.a\\nb: there is no such key"}},
+		{"lists of tables", good + "[[log]]\nlevel = \"info\"\n", []string{"20: [[log]] is a list of tables; write [log]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := configFiles(t, c.text)
@@ -181,26 +178,28 @@ func TestExampleNamesEveryKey(t *testing.T) {
 	if _, err := ReadConfig(file); err != nil {
 		t.Errorf("the example is refused: %v", err)
 	}
-	r := configReader{parseDocument(file, []byte(ExampleConfig)), filepath.Dir(file)}
+	r := configReader{settings.Parse(file, []byte(ExampleConfig)), filepath.Dir(file)}
 	r.publicURL()
 	r.listen(&Serving{})
 	r.database()
 	r.keys()
 	r.smtp()
-	r.institution()
+	if i, err := r.institution(nil); i.Official || i.Name == "" || err != nil {
+		t.Errorf("without a folder %q is shown, %v; want the example", i.Name, err)
+	}
 	r.policy()
 	r.proxies(nil)
 	r.logLevel()
 	r.headsFile()
-	for _, key := range r.asked {
-		if !strings.Contains(ExampleConfig, "\n"+lastPart(key)+" = ") && !strings.Contains(ExampleConfig, "\n# "+lastPart(key)+" = ") {
+	for _, key := range r.Asked() {
+		if name := key[strings.LastIndexByte(key, '.')+1:]; !strings.Contains(ExampleConfig, "\n"+name+" = ") && !strings.Contains(ExampleConfig, "\n# "+name+" = ") {
 			t.Errorf("the example does not name %s", key)
 		}
 	}
 	// Every override that the example only shows holds when it is taken, and is
 	// the preset's own value.
 	taken := ExampleConfig
-	for _, key := range r.asked {
+	for _, key := range r.Asked() {
 		if name, ok := strings.CutPrefix(key, "policy."); ok {
 			taken = strings.Replace(taken, "\n# "+name+" = ", "\n"+name+" = ", 1)
 		}

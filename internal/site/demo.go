@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"aldaba/internal/credential"
+	"aldaba/internal/institution"
 	"aldaba/internal/mail"
 	"aldaba/internal/mailbox"
 	"aldaba/internal/registry"
@@ -52,18 +53,14 @@ type Demo struct {
 	clock *clock
 }
 
-// DemoInstitution is the example that the demo shows. Its contact data are those
-// of no institution.
-func DemoInstitution() web.Institution {
-	return web.Institution{
-		Name:      "Instituto de Seguridad Social (demostración)",
-		ShortName: "Seguridad Social",
-		Email:     "ayuda@institucion.example",
-		Phone:     "+59320000000",
-		PhoneText: "(02) 000 0000",
-		Hours:     "de lunes a viernes, de 08:00 a 16:30",
-		Offices:   "en los Centros de Atención Universal",
+// DemoInstitution is the example that the demo shows, its services behind the
+// demo's own addresses.
+func DemoInstitution() institution.Institution {
+	i := institution.Example()
+	for n := range i.Services {
+		i.Services[n].URL = web.PathDemoService + i.Services[n].ID
 	}
+	return i
 }
 
 // StartDemo opens or makes the folder, seeds it once, and takes the listeners.

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aldaba/internal/credential"
+	"aldaba/internal/institution"
 	"aldaba/internal/mail"
 	"aldaba/internal/sqlstore"
 	"aldaba/internal/web"
@@ -39,7 +40,7 @@ type Config struct {
 	Keys         *credential.KeyRing
 	Policy       credential.Policy
 	PublicURL    *url.URL
-	Institution  web.Institution
+	Institution  institution.Institution
 	Proxies      []netip.Prefix // whose X-Forwarded-For counts
 	SMTP         mail.SMTPConfig
 	HeadsFile    string // where signed audit heads are appended; "" for nowhere

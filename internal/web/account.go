@@ -16,6 +16,7 @@ type homeView struct {
 	Sessions  []homeSession
 	EndsAt    string
 	Inside    insideView
+	Services  servicesView
 }
 
 type homeAddress struct{ Mask, From, At string }
@@ -39,6 +40,7 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
 	}
 	view := homeView{
 		base: s.base(r, s.Words.Text("account.title")), Name: home.GivenName, Level: "none", Phone: home.Phone, EndsAt: s.Words.Clock(home.EndsAt),
+		Services: s.services(home),
 	}
 	switch home.Level {
 	case credential.Declared:

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+
+	"aldaba/internal/institution"
 )
 
 //go:embed static
@@ -23,14 +25,16 @@ type asset struct {
 	mime    string
 }
 
-// assetTypes are the types of what there is in static. Package mime would read,
+// assetTypes are the types of what there is in static, and of a logo. Package mime would read,
 // and keep, whatever tables the machine has.
 var assetTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
+	".png": "image/png",
 	".svg": "image/svg+xml"}
 
-func loadAssets() (assets, error) {
+// loadAssets reads them, and puts the institution's colours and logo to them.
+func loadAssets(of institution.Institution) (assets, error) {
 	names, err := fs.Glob(staticFiles, "static/*")
 	if err != nil {
 		return nil, err
@@ -41,14 +45,49 @@ func loadAssets() (assets, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(content)
-		kind, known := assetTypes[path.Ext(name)]
-		if !known {
-			return nil, fmt.Errorf("asset %s has no known type", name)
+		if path.Base(name) == "aldaba.css" {
+			content = append(content, colours(of)...)
 		}
-		all[path.Base(name)] = asset{content: content, hash: hex.EncodeToString(sum[:8]), mime: kind}
+		if err = all.add(path.Base(name), content); err != nil {
+			return nil, err
+		}
 	}
-	return all, nil
+	if of.Logo.File != "" {
+		err = all.add(of.Logo.File, of.Logo.Content)
+	}
+	return all, err
+}
+
+func (a assets) add(name string, content []byte) error {
+	kind, known := assetTypes[path.Ext(name)]
+	if !known {
+		return fmt.Errorf("asset %s has no known type", name)
+	}
+	sum := sha256.Sum256(content)
+	a[name] = asset{content: content, hash: hex.EncodeToString(sum[:8]), mime: kind}
+	return nil
+}
+
+// colours are the institution's own, as a style sheet to stand behind ours. Each
+// stands in its own kind of screen, so that one alone leaves the other as it is.
+func colours(of institution.Institution) []byte {
+	var sheet []byte
+	for _, one := range []struct {
+		media string
+		p     *institution.Palette
+	}{{"print,screen and (prefers-color-scheme:light)", of.Light}, {"screen and (prefers-color-scheme:dark)", of.Dark}} {
+		if one.p == nil {
+			continue
+		}
+		sheet = fmt.Appendf(sheet, "@media %s{:root{"+
+			"--al-masthead:%v;--al-masthead-text:%v;--al-accent:%v;--al-accent-text:%v;"+
+			"--govuk-link-colour:%v;--govuk-link-hover-colour:%v;--govuk-brand-colour:%v;"+
+			"--al-button:%v;--al-button-hover:%v;--al-button-shadow:%v;--al-button-text:%v}}",
+			one.media, one.p.Masthead, one.p.MastheadText, one.p.Accent, one.p.AccentText,
+			one.p.Link, one.p.LinkHover, one.p.Button,
+			one.p.Button, one.p.ButtonHover, one.p.ButtonShadow, one.p.ButtonText)
+	}
+	return sheet
 }
 
 // url is where a page finds an asset; a name that is none stops the rendering.

@@ -13,10 +13,13 @@ func (s *Server) door(w http.ResponseWriter, r *http.Request) error {
 }
 
 // helpView names every way on: contact, no mail, an old mail, locked out.
-type helpView struct{ base }
+type helpView struct {
+	base
+	Cities []cityView
+}
 
 func (s *Server) help(w http.ResponseWriter, r *http.Request) error {
-	s.render(w, r, http.StatusOK, "help", helpView{s.base(r, s.Words.Text("help.title"))})
+	s.render(w, r, http.StatusOK, "help", helpView{s.base(r, s.Words.Text("help.title")), s.cities()})
 	return nil
 }
 

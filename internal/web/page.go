@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"aldaba/internal/credential"
+	"aldaba/internal/institution"
 )
 
 //go:embed base.html partials/*.html pages/*.html
@@ -298,7 +299,7 @@ func redirect(w http.ResponseWriter, to string) {
 type base struct {
 	Title       string
 	Problem     bool // the title says that something is wrong
-	Institution Institution
+	Institution institution.Institution
 	Staff       bool // the staff listener: none of the citizens' links
 	Demo        bool
 	Mailbox     bool   // the demo keeps the mails itself

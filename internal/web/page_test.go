@@ -24,6 +24,7 @@ import (
 	"golang.org/x/net/html"
 
 	"aldaba/internal/credential"
+	"aldaba/internal/institution"
 	"aldaba/internal/words"
 )
 
@@ -32,13 +33,14 @@ func newPages(t *testing.T) *Server {
 	t.Helper()
 	s := &Server{Config: Config{
 		Words: words.Spanish(),
-		Institution: Institution{
-			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Email: "ayuda@example.com",
-			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: "en los centros de atención",
+		Institution: institution.Institution{
+			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Official: true, Email: "ayuda@example.com",
+			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: sampleOffices,
+			Logo: institution.Logo{File: "logo.svg", Content: []byte("<svg/>")},
 		},
 	}}
 	var err error
-	s.assets, err = loadAssets()
+	s.assets, err = loadAssets(s.Institution)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +50,17 @@ func newPages(t *testing.T) *Server {
 	}
 	return s
 }
+
+var sampleOffices = []institution.Office{
+	{Name: "Centro Norte", Address: "Calle Larga 1", City: "Quito", Map: "https://mapa.example/1", Hours: "de 08:00 a 17:00"},
+	{Name: "Centro de Loja", Address: "Calle Corta 2", City: "Loja", Map: "https://mapa.example/2", Hours: "de 08:00 a 13:00"},
+	{Name: "Centro Sur", Address: "Calle Ancha 3", City: "Quito", Map: "https://mapa.example/3", Hours: "de 08:00 a 17:00"},
+}
+
+var sampleServices = servicesView{Groups: []serviceGroup{
+	{"Salud", []credential.OnlineService{{Name: "Agendamiento de citas", Text: "Pedir una cita.", URL: "https://servicios.example/citas"}}},
+	{"Mis datos", []credential.OnlineService{{Name: "Actualizar datos", Text: "Su dirección.", URL: PathDemoService + "actualizar-datos"}}},
+}}
 
 // fullBase is a base with everything that a page may show around its text.
 func fullBase(s *Server, title string) base {
@@ -111,6 +124,8 @@ func sampleChoices(s *Server, prefix, chosen string, values ...string) []choice 
 // views are all pages, each with a nearly empty view and with full ones.
 func views(s *Server) []shown {
 	zero := base{server: s, Institution: s.Institution, Title: "Título"}
+	unofficial := s.Institution
+	unofficial.Official = false
 	full := func(key string) base { return fullBase(s, s.Words.Text(key)) }
 	calm := func(key string) base { b := full(key); b.Problem = false; return b }
 	kinds := sampleChoices(s, "start.kind.", "recover", "generate", "recover")
@@ -125,8 +140,10 @@ func views(s *Server) []shown {
 	}
 	list := []shown{
 		{"door", "zero", doorView{zero}}, {"door", "full", doorView{calmOutside(s, "door.title")}},
-		{"help", "zero", helpView{zero}}, {"help", "full", helpView{calmOutside(s, "help.title")}},
+		{"help", "zero", helpView{base: zero}}, {"help", "full", helpView{calmOutside(s, "help.title"), s.cities()}},
 		{"not_open", "staff", notOpenView{base{Title: "Título", Institution: s.Institution, Demo: true, Staff: true, server: s}, "counter"}},
+		{"door", "unofficial", doorView{base{Title: "Título", Institution: unofficial, server: s}}},
+		{"demo_service", "full", demoServiceView{calmOutside(s, "account.title"), "Pedir una cita."}},
 		{"log_in", "zero", logInView{base: zero}},
 		{"log_in", "first", logInView{base: calmOutside(s, "log_in.title"), numberView: numberView{Documents: documents}, Again: true}},
 		{"log_in", "problems", logInView{
@@ -148,6 +165,7 @@ func views(s *Server) []shown {
 		{"account", "zero", homeView{base: zero, Level: "none"}},
 		{"account", "declared", homeView{
 			base: calmOutside(s, "account.title"), Name: "Nina", Level: "declared", EndsAt: "10:35",
+			Services:  servicesView{Groups: sampleServices.Groups[:1], Above: []string{"Historia laboral", "Cesantía"}},
 			Addresses: []homeAddress{{"n•••••@gmail.com", "Comprobado con un enlace", "5 de marzo de 2026"}},
 			Sessions: []homeSession{
 				{ID: "s-1", Device: "un iPhone", Since: "5 de marzo de 2026, 10:00", Seen: "5 de marzo de 2026, 10:20", This: true},
@@ -155,7 +173,7 @@ func views(s *Server) []shown {
 				{ID: "s-3", Device: "una computadora con Windows", Since: "4 de marzo de 2026, 10:01", Seen: "5 de marzo de 2026, 10:18"},
 			},
 		}},
-		{"account", "in person", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Phone: "•••567"}},
+		{"account", "in person", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Phone: "•••567", Services: sampleServices}},
 		{"account", "change waits", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Inside: insideView{
 			base: calmOutside(s, "account.title"), High: true, Change: s.pendingOf(sampleChange(credential.StepSent, credential.MailHeld)),
 		}}},
@@ -824,7 +842,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
 		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear",
-		pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", "/demo/personas", "/demo/personas.json", "/demo/correo",
+		PathDemoService + "actualizar-datos", pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {

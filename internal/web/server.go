@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"aldaba/internal/credential"
+	"aldaba/internal/institution"
 	"aldaba/internal/words"
 )
 
@@ -20,24 +21,13 @@ import (
 type Config struct {
 	Service     *credential.Service
 	Words       *words.Language
-	PublicURL   *url.URL     // where citizens reach the site; https decides the cookies
-	Institution Institution  // who runs it, for header, footer and help
-	Logger      *slog.Logger // one line per request; discarded when nil
-	Demo        *Demo        // the demo's own pages; nil in serve, where they are 404
+	PublicURL   *url.URL                // where citizens reach the site; https decides the cookies
+	Institution institution.Institution // who runs it, for header, footer, help and the services behind the clave
+	Logger      *slog.Logger            // one line per request; discarded when nil
+	Demo        *Demo                   // the demo's own pages; nil in serve, where they are 404
 	Now         func() time.Time
 	Observe     func(Request)  // told of every request, for figures; may be nil
 	Proxies     []netip.Prefix // before this program: of them alone X-Forwarded-For counts
-}
-
-// Institution is who runs the front door and how to reach them.
-type Institution struct {
-	Name      string
-	ShortName string
-	Email     string
-	Phone     string // as dialled, for tel: links
-	PhoneText string // as read
-	Hours     string
-	Offices   string // where its offices are listed
 }
 
 // Server is the citizens' site.
@@ -65,7 +55,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s.assets, err = loadAssets()
+	s.assets, err = loadAssets(c.Institution)
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -201,6 +191,7 @@ func (s *Server) Citizens() http.Handler {
 		handle("GET /demo/correo", s.demoMailbox)
 		handle("GET /demo/correo/{id}", s.demoMail)
 		handle("GET /demo/correo/{id}/html", s.demoMailHTML)
+		handle("GET "+PathDemoService+"{id}", s.demoService)
 		handle("POST /demo/reloj", s.demoClock)
 	}
 

@@ -1,0 +1,232 @@
+// Package institution reads what one institution says of itself: who it is, how to
+// reach it, its colours, and the services behind the clave. It stands in a folder of
+// strict TOML files, so that the program holds nothing of any institution but the
+// example, which is marked as one.
+package institution
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/settings"
+)
+
+// Institution is who runs the front door and how to reach them.
+type Institution struct {
+	Name      string
+	ShortName string
+	Official  bool // false: every page says that this is not the institution's site
+	Email     string
+	Phone     string // as dialled, for tel: links (RFC 3966)
+	PhoneText string // as read
+	Hours     string
+	Offices   []Office
+	Logo      Logo
+	Light     *Palette // nil for the program's own colours
+	Dark      *Palette
+	Services  []credential.OnlineService // by group, in the order of the page
+}
+
+// Office is a place where people are seen. Hours is never empty.
+type Office struct{ Name, Address, City, Map, Hours string }
+
+// source is one file of the folder.
+type source struct {
+	*settings.Document
+	local bool // an address of this machine may go without encryption
+}
+
+// The files of the folder. What comes later gets a line in [Read], and its name here.
+const (
+	mainFile     = "institution.toml"
+	servicesFile = "services.toml"
+)
+
+var known = []string{mainFile, servicesFile}
+
+// Read reads an institution's folder; name is what its faults call it. The error is
+// everything that is wrong with all of its files, as [settings.Faults]. local lets
+// the address of a service on this machine go without https.
+func Read(name string, folder fs.FS, local bool) (Institution, error) {
+	var i Institution
+	var faults settings.Faults
+	for _, part := range []struct {
+		file string
+		read func(source, fs.FS, *Institution)
+	}{{mainFile, readMain}, {servicesFile, readServices}} {
+		path := filepath.Join(name, part.file)
+		content, err := readFile(folder, part.file, settings.MaxFile)
+		if err != nil {
+			faults = append(faults, settings.Fault{File: path, Line: 1, Text: fmt.Sprintf("cannot be read (%v); `aldaba config example --institution DIR` writes one to start from", err)})
+			continue
+		}
+		s := source{settings.Parse(path, content), local}
+		part.read(s, folder, &i)
+		theirs, _ := errors.AsType[settings.Faults](s.Done())
+		faults = append(faults, theirs...)
+	}
+	faults = append(faults, strangers(name, folder)...)
+	if len(faults) > 0 {
+		return Institution{}, faults
+	}
+	return i, nil
+}
+
+// readFile reads a file of the folder up to a size. Its error does not name it.
+func readFile(folder fs.FS, name string, most int64) ([]byte, error) {
+	file, err := folder.Open(name)
+	if err == nil {
+		defer func() { _ = file.Close() }() // read only
+		var content []byte
+		content, err = settings.ReadBounded(file, most)
+		if err == nil {
+			return content, nil
+		}
+	}
+	if fault, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fault.Err
+	}
+	return nil, err
+}
+
+// strangers names the TOML files that nothing reads: one with a wrong name would be
+// left out in silence.
+func strangers(name string, folder fs.FS) settings.Faults {
+	entries, err := fs.ReadDir(folder, ".")
+	if err != nil {
+		return settings.Faults{{File: name, Line: 1, Text: "is no folder that can be read; write the name of one"}}
+	}
+	var faults settings.Faults
+	for _, e := range entries {
+		if strings.EqualFold(filepath.Ext(e.Name()), ".toml") && !slices.Contains(known, e.Name()) {
+			faults = append(faults, settings.Fault{
+				File: filepath.Join(name, settings.Printable(e.Name())), Line: 1,
+				Text: "is none of the files that are read, which are " + strings.Join(known, ", ") + "; rename it or take it away",
+			})
+		}
+	}
+	return faults
+}
+
+// Bounds of what an institution may write, in characters: what a page at 320 pixels
+// takes. And of how many.
+const (
+	maxName     = 80
+	maxText     = 200
+	maxURL      = 500
+	maxOffices  = 200
+	maxServices = 100
+	maxGroups   = 12
+)
+
+// text gives a text of bounded length; see [settings.Document.Text].
+func (s source) text(key string, needed bool, example string, most int) (string, bool) {
+	text, ok := s.Text(key, needed, example)
+	if n := utf8.RuneCountInString(text); n > most {
+		s.Wrong(key, "has %d characters; write at most %d", n, most)
+		return "", false
+	}
+	return text, ok
+}
+
+// phone is a telephone number as tel: links take it.
+var phone = regexp.MustCompile(`^\+?[0-9]{3,15}$`)
+
+func readMain(s source, folder fs.FS, i *Institution) {
+	i.Name, _ = s.text("name", true, "Instituto de Seguridad Social", maxName)
+	i.ShortName, _ = s.text("short_name", true, "Seguridad Social", maxName/2)
+	i.Official = s.Flag("official", "true, or false for what is an example or a trial")
+	i.Logo = s.logo(folder)
+
+	i.Email, _ = s.text("contact.email", true, "ayuda@institucion.example", maxText)
+	if email, err := credential.ParseEmail(i.Email); err == nil {
+		i.Email = email.Reveal() // of the institution: public
+	} else if i.Email != "" {
+		s.Wrong("contact.email", "%q is not a mail address; write such as %q", settings.Printable(i.Email), "ayuda@institucion.example")
+	}
+	i.Phone, _ = s.text("contact.phone", true, "+59320000000", maxName)
+	if i.Phone != "" && !phone.MatchString(i.Phone) {
+		s.Wrong("contact.phone", "%q is not a number as dialled; write such as \"+59320000000\" (phone_text is how people read it)", settings.Printable(i.Phone))
+	}
+	i.PhoneText = i.Phone
+	if text, ok := s.text("contact.phone_text", false, "(02) 000 0000", maxName/2); ok {
+		i.PhoneText = text
+	}
+	i.Hours, _ = s.text("contact.hours", true, "de lunes a viernes, de 08:00 a 16:30", maxText)
+
+	i.Light = s.palette("colours.light", lightGrounds)
+	i.Dark = s.palette("colours.dark", darkGrounds)
+	i.Offices = s.offices(i.Hours)
+}
+
+// names gives the names of the tables below one, and says what is wrong with them.
+func (s source) names(table string, most int, example string) []string {
+	names := s.Names(table)
+	switch {
+	case len(names) == 0 && !s.Broken():
+		s.WrongTable(table, "there is none; write [%s.%s] and below it its keys", table, example)
+	case len(names) > most:
+		s.WrongTable(table+"."+names[most], "is number %d; write at most %d", most+1, most)
+	}
+	for _, name := range names {
+		if !tableName.MatchString(name) {
+			s.WrongTable(table+"."+name, "is no name for a table; write small letters, digits and hyphens, such as [%s.%s]", table, example)
+		}
+	}
+	return names
+}
+
+var tableName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+
+func (s source) offices(hours string) []Office {
+	var list []Office
+	for _, name := range s.names("office", maxOffices, "quito-centro") {
+		key := "office." + name + "."
+		var o Office
+		o.Name, _ = s.text(key+"name", true, "Centro de Atención Universal Quito Centro", maxName)
+		o.Address, _ = s.text(key+"address", true, "Av. de Ejemplo 100", maxText)
+		o.City, _ = s.text(key+"city", true, "Quito", maxName)
+		o.Map = s.address(key+"map", "https://www.openstreetmap.org/#map=17/-0.2200/-78.5100")
+		o.Hours = hours
+		if own, ok := s.text(key+"hours", false, "de lunes a viernes, de 08:00 a 16:30", maxText); ok {
+			o.Hours = own
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+//go:embed example
+var exampleFiles embed.FS
+
+// ExampleFiles is the folder of the example: an institution that is complete and
+// marked as no official one.
+func ExampleFiles() fs.FS {
+	folder, err := fs.Sub(exampleFiles, "example")
+	if err != nil { // not with a name that is right; a test reads it
+		return exampleFiles
+	}
+	return folder
+}
+
+var example = sync.OnceValues(func() (Institution, error) { return Read("example", ExampleFiles(), false) })
+
+// Example is the institution of the example. What was wrong with it would be a fault
+// of the build (a test reads it), so that there is no error to handle.
+func Example() Institution {
+	i, err := example()
+	if err != nil {
+		return Institution{}
+	}
+	i.Services, i.Offices = slices.Clone(i.Services), slices.Clone(i.Offices)
+	return i
+}

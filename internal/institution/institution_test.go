@@ -1,0 +1,340 @@
+package institution
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/png"
+	"io/fs"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/settings"
+)
+
+// goodMain and goodServices are files in which nothing is wrong.
+const goodMain = `name = "Instituto"
+short_name = "IE"
+official = true
+logo = "logo.svg"
+[contact]
+email = "ayuda@ejemplo.ec"
+phone = "+59320000000"
+hours = "de lunes a viernes"
+[colours.light]
+masthead = "#0b4f5c"
+masthead_text = "#ffffff"
+accent = "#d9652b"
+accent_text = "#a34312"
+link = "#0a5c6e"
+button = "#0b5c6b"
+button_text = "#ffffff"
+[office.sur]
+name = "Centro Sur"
+address = "Calle 1"
+city = "Quito"
+map = "https://mapa.example/1"
+[office.norte]
+name = "Centro Norte"
+address = "Calle 2"
+city = "Quito"
+map = "https://mapa.example/2"
+hours = "los sábados"
+`
+
+const goodServices = `groups = ["Salud", "Dinero"]
+[service.cesantia]
+name = "Cesantía"
+text = "Su fondo."
+group = "Dinero"
+audiences = ["afiliado", "pensionista"]
+level = 2
+url = "https://servicios.ejemplo.ec/cesantia"
+[service.citas]
+name = "Citas"
+text = "Una cita."
+group = "Salud"
+audiences = ["afiliado"]
+level = 1
+url = "https://servicios.ejemplo.ec/citas?x=1"
+`
+
+// folder is a good one, with pairs of what to replace.
+func folder(t *testing.T, pairs ...string) fstest.MapFS {
+	t.Helper()
+	files := fstest.MapFS{
+		mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(goodServices)},
+		"logo.svg": {Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>`)}, "LEAME.md": {},
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		found := false
+		for _, name := range []string{mainFile, servicesFile} {
+			if text := string(files[name].Data); strings.Contains(text, pairs[i]) {
+				found = true
+				files[name].Data = []byte(strings.Replace(text, pairs[i], pairs[i+1], 1))
+				break
+			}
+		}
+		if !found {
+			t.Fatalf("no %q in the good files", pairs[i])
+		}
+	}
+	return files
+}
+
+func TestGoodFolder(t *testing.T) {
+	i, err := Read("casa", folder(t), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.Name != "Instituto" || !i.Official || i.PhoneText != "+59320000000" || i.Email != "ayuda@ejemplo.ec" || i.Logo.File != "logo.svg" || i.Dark != nil {
+		t.Errorf("read %+v", i)
+	}
+	if len(i.Offices) != 2 || i.Offices[0].Name != "Centro Sur" || i.Offices[0].Hours != "de lunes a viernes" || i.Offices[1].Hours != "los sábados" {
+		t.Errorf("offices %+v, want both in the file's order, the first with the common hours", i.Offices)
+	}
+	if len(i.Services) != 2 || i.Services[0].ID != "citas" || i.Services[0].Level != credential.Declared || i.Services[1].Level != credential.InPerson ||
+		!slices.Equal(i.Services[1].Audiences, []credential.Audience{credential.Affiliate, credential.Pensioner}) {
+		t.Errorf("services %+v, want them by group", i.Services)
+	}
+	if i.Light.Masthead.String() != "#0b4f5c" || i.Light.ButtonHover.String() != "#084550" {
+		t.Errorf("colours %+v", i.Light)
+	}
+	local := folder(t, "https://servicios.ejemplo.ec/cesantia", "http://127.0.0.1:9000/x")
+	if i, err = Read("casa", local, true); err != nil || i.Services[1].URL != "http://127.0.0.1:9000/x" {
+		t.Errorf("a service of this machine: %v", err)
+	}
+	if _, err = Read("casa", local, false); err == nil {
+		t.Error("a site that is not of this machine alone takes a service on it without https")
+	}
+}
+
+// TestFaults names every fault of every file at once, each with file, line and key.
+func TestFaults(t *testing.T) {
+	long := strings.Repeat("ñ", 81)
+	for _, c := range []struct {
+		name  string
+		pairs []string
+		want  []string // "file:line: key: some of the sentence", in order
+	}{
+		{"not official by saying nothing", []string{"official = true\n", ""}, []string{"institution.toml:1: official: is missing; write, above the first table, official = true, or false"}},
+		{"official is a text", []string{"= true", `= "si"`}, []string{"institution.toml:3: official: holds a text where true or false is needed"}},
+		{"names", []string{`"Instituto"`, `"` + long + `"`, `"IE"`, `" "`}, []string{
+			"institution.toml:1: name: has 81 characters; write at most 80", "institution.toml:2: short_name: is empty"}},
+		{"contact", []string{"ayuda@ejemplo.ec", "ayuda", "+59320000000", "(02) 22", `hours = "de lunes a viernes"`, "fax = 1"}, []string{
+			`institution.toml:5: contact.hours: is missing; write below [contact] hours = "de lunes`, `institution.toml:6: contact.email: "ayuda" is not a mail address`,
+			"institution.toml:7: contact.phone: ", "institution.toml:8: contact.fax: there is no such key; the keys here are email, hours, phone, phone_text"}},
+		{"colours", []string{`accent_text = "#a34312"` + "\n", "", `link = "#0a5c6e"`, `link = "teal"`}, []string{
+			"institution.toml:9: colours.light.accent_text: is missing; write below [colours.light]", `institution.toml:13: colours.light.link: "teal" is no colour`}},
+		{"text that cannot be read", []string{`masthead_text = "#ffffff"`, `masthead_text = "#1a7a8c"`}, []string{
+			"institution.toml:11: colours.light.masthead_text: #1a7a8c on #0b4f5c (masthead) has a contrast of 1.8:1; write one with at least 4.5:1"}},
+		{"a link that cannot be read on a box", []string{`link = "#0a5c6e"`, `link = "#757575"`}, []string{
+			"institution.toml:14: colours.light.link: #757575 on #eef3f3 (boxes) has a contrast of 4.1:1"}},
+		{"unknown colours", []string{"[colours.light]", "[colours.sepia]"}, []string{
+			"institution.toml:9: there is no table [colours.sepia]; the tables are colours.dark, colours.light, contact, office.NAME",
+			"institution.toml:10: colours.sepia.masthead: there is no such key", "", "", "", "", "", ""}},
+		{"offices", []string{"[office.sur]", "[office.Sur]", `address = "Calle 1"` + "\n", "", "https://mapa.example/2", "http://mapa.example/2"}, []string{
+			"institution.toml:17: office.Sur: is no name for a table", "institution.toml:17: office.Sur.address: is missing; write below [office.Sur] address =",
+			`institution.toml:25: office.norte.map: "http://mapa.example/2" is not encrypted`}},
+		{"one office in two tables", []string{"[office.norte]", "[office.sur]"}, []string{
+			"institution.toml:22: the table [office.sur] was already begun on line 17", "", "", "", ""}},
+		{"a service without a level", []string{"level = 2\n", ""}, []string{
+			"services.toml:2: service.cesantia.level: is missing; write below [service.cesantia] level = 1 for appointments and complaints, 2 for money"}},
+		{"levels that are none", []string{"level = 2", "level = 3", "level = 1", `level = "1"`}, []string{
+			"services.toml:7: service.cesantia.level: holds what is no number from 1 to 2", "services.toml:14: service.citas.level: "}},
+		{"audiences", []string{`"pensionista"`, `"jubilado"`, `["afiliado"]`, `[]`}, []string{
+			`services.toml:6: service.cesantia.audiences: "jubilado" is no audience; write one or more of "afiliado", "pensionista", "derechohabiente", "empleador"`,
+			"services.toml:13: service.citas.audiences: is empty"}},
+		{"an audience twice, and none", []string{`"pensionista"`, `"afiliado"`, `audiences = ["afiliado"]` + "\n", ""}, []string{
+			`services.toml:6: service.cesantia.audiences: "afiliado" stands twice`, "services.toml:9: service.citas.audiences: is missing (it says who sees the service)"}},
+		{"addresses", []string{"https://servicios.ejemplo.ec/cesantia", "javascript:alert(1)", "https://servicios", "https://ana:secreto@servicios"}, []string{
+			`services.toml:8: service.cesantia.url: "javascript:alert(1)" is not an address`, "services.toml:15: service.citas.url: names a user"}},
+		{"addresses without host or encryption", []string{"https://servicios.ejemplo.ec/cesantia", "https:///x", "https://servicios", "http://localhost"}, []string{
+			"services.toml:8: service.cesantia.url: ", "services.toml:15: service.citas.url: \"http://localhost.ejemplo.ec/citas?x=1\" is not encrypted"}},
+		{"groups", []string{`["Salud", "Dinero"]`, `["Salud", "Salud", ""]`}, []string{
+			`services.toml:1: groups: "Salud" stands twice`, `services.toml:1: groups: "" is no heading`, `services.toml:5: service.cesantia.group: "Dinero" is none of the groups above`}},
+		{"no groups", []string{`groups = ["Salud", "Dinero"]` + "\n", ""}, []string{"services.toml:1: groups: is missing (services stand in groups); write, above the first table, groups = [\"Salud\"]"}},
+		{"a list of tables", []string{"[service.citas]", "[[service]]"}, []string{"services.toml:9: [[service]] is a list of tables; write [service], or [service.NAME]", "", "", "", "", "", ""}},
+		{"both files", []string{"short_name", "short-name", "level = 1", "nivel = 1"}, []string{
+			"institution.toml:1: short_name: is missing", "institution.toml:2: short-name: there is no such key",
+			"services.toml:9: service.citas.level: is missing", "services.toml:14: service.citas.nivel: there is no such key; the keys here are audiences, group, level, name, text, url"}},
+	} {
+		t.Run(c.name, func(t *testing.T) { holdsFaults(t, folder(t, c.pairs...), c.want) })
+	}
+}
+
+// holdsFaults reads a folder and holds its faults against the beginnings of what is
+// wanted; "" takes any.
+func holdsFaults(t *testing.T, files fs.FS, want []string) {
+	t.Helper()
+	_, err := Read("casa", files, false)
+	faults, ok := errors.AsType[settings.Faults](err)
+	if !ok {
+		t.Fatalf("Read = %v, want faults", err)
+	}
+	for n := range max(len(faults), len(want)) {
+		switch {
+		case n >= len(faults):
+			t.Errorf("not named: %s", want[n])
+		case n >= len(want):
+			t.Errorf("named besides: %s", faults[n])
+		case want[n] != "" && !strings.HasPrefix(faults[n].String(), "casa/"+want[n]):
+			t.Errorf("fault %d is %s\nwant %s", n+1, faults[n], want[n])
+		}
+	}
+	if strings.Contains(err.Error(), "secreto") {
+		t.Errorf("a secret is told: %v", err)
+	}
+}
+
+func TestFilesOfTheFolder(t *testing.T) {
+	missing := folder(t)
+	delete(missing, servicesFile)
+	missing["service.toml"] = &fstest.MapFile{}
+	holdsFaults(t, missing, []string{"services.toml:1: cannot be read (file does not exist); `aldaba config example --institution DIR`", "service.toml:1: is none of the files that are read"})
+	large := folder(t)
+	large[servicesFile].Data = bytes.Repeat([]byte("#"), settings.MaxFile+1)
+	holdsFaults(t, large, []string{"services.toml:1: cannot be read (is larger than 1048576 bytes)"})
+	none := folder(t)
+	none[servicesFile].Data = []byte(`groups = ["Salud"]`)
+	holdsFaults(t, none, []string{"services.toml:1: service: there is none; write [service.historia-laboral]"})
+	many := folder(t)
+	for n := range maxServices {
+		many[servicesFile].Data = append(many[servicesFile].Data, strings.NewReplacer("citas]", "x"+strings.Repeat("y", n%30)+strings.Repeat("z", n/30)+"]").
+			Replace(goodServices[strings.Index(goodServices, "[service.citas]"):])...)
+	}
+	holdsFaults(t, many, []string{"services.toml:702: service.xyyyyyyyyzzz: is number 101; write at most 100"})
+}
+
+func TestLogo(t *testing.T) {
+	var dots, wide bytes.Buffer
+	if err := errors.Join(png.Encode(&dots, image.NewGray(image.Rect(0, 0, 8, 8))), png.Encode(&wide, image.NewGray(image.Rect(0, 0, 1001, 1)))); err != nil {
+		t.Fatal(err)
+	}
+	svg := func(inside string) string { return `<svg xmlns="http://www.w3.org/2000/svg">` + inside + `</svg>` }
+	for _, c := range []struct{ file, content, want string }{
+		{"a.png", dots.String(), ""},
+		{"a.svg", svg(`<defs><linearGradient id="a"/></defs><path fill="url(#a)" d="M0 0"/><use href="#b"/>`), ""},
+		{"a.png", wide.String(), "has 1001 by 1 dots; make it at most 1000 by 1000"},
+		{"a.png", "no", "is no PNG"},
+		{"a.svg", "no", "is no SVG"},
+		{"a.svg", "<html/>", "is no SVG"},
+		{"a.svg", svg("<g>"), "is no SVG"},
+		{"a.svg", svg("<script>x()</script>"), `holds the element "script"`},
+		{"a.svg", svg(`<foreignObject/>`), `holds the element "foreignobject"`},
+		{"a.svg", svg(`<path onload="x()"/>`), `holds the attribute "onload" in "path"`},
+		{"a.svg", svg(`<use href="https://ajeno.example/x.svg"/>`), `holds the attribute "href"`},
+		{"a.svg", svg(`<path fill="url(https://ajeno.example/x)"/>`), `holds the attribute "fill"`},
+		{"a.svg", `<!DOCTYPE svg [<!ENTITY a "b">]>` + svg(""), "holds a <!DOCTYPE>"},
+		{"a.svg", svg(strings.Repeat(" ", maxLogo)), "is larger than 32768 bytes"},
+		{"a.gif", "GIF89a", "is no picture of this folder"},
+		{"../a.svg", svg(""), "is no picture of this folder"},
+	} {
+		files := folder(t, `"logo.svg"`, `"`+c.file+`"`)
+		files[c.file] = &fstest.MapFile{Data: []byte(c.content)}
+		i, err := Read("casa", files, false)
+		switch {
+		case c.want == "" && (err != nil || string(i.Logo.Content) != c.content):
+			t.Errorf("%s %.60q: %v", c.file, c.content, err)
+		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), "casa/institution.toml:4: logo: ") || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s %.60q: %v, want %q at line 4", c.file, c.content, err, c.want)
+		}
+	}
+}
+
+// TestExample holds the example to what it promises: complete, marked, and with the
+// levels that the table of trust gives by default.
+func TestExample(t *testing.T) {
+	i, err := Read("example", ExampleFiles(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.Official || !strings.Contains(i.Name, "ejemplo") || i.Logo.File == "" || i.Light == nil || i.Dark == nil {
+		t.Errorf("the example is not complete, or not marked: %+v", i)
+	}
+	for _, o := range i.Offices {
+		if !strings.Contains(o.Name, "(ejemplo)") {
+			t.Errorf("office %q is not marked as an example", o.Name)
+		}
+	}
+	for _, a := range credential.Audiences() {
+		open, above := credential.ServicesFor(i.Services, []credential.Audience{a}, credential.Declared)
+		if len(above) == 0 {
+			t.Errorf("nothing is for a %s", a)
+		}
+		for _, o := range open {
+			if o.ID != "agendamiento-citas" {
+				t.Errorf("%s opens at level 1", o.ID)
+			}
+		}
+	}
+	for _, name := range []string{ // the citizens' guides name them
+		"Actualizar datos", "Historia laboral", "Historia prestacional", "Registro de cuenta bancaria", "Cesantía", "Fondos de reserva", "Seguro de desempleo",
+		"Préstamos quirografarios", "Préstamos hipotecarios", "Calificación de atención médica", "Agendamiento de citas", "Certificado de afiliación",
+	} {
+		if !slices.ContainsFunc(i.Services, func(o credential.OnlineService) bool { return o.Name == name }) {
+			t.Errorf("the example has no service %q", name)
+		}
+	}
+	if i = Example(); len(i.Services) == 0 {
+		t.Fatal("Example gives nothing")
+	}
+	i.Services[0].URL = "changed"
+	if Example().Services[0].URL == "changed" {
+		t.Error("one caller of Example changes it for all")
+	}
+}
+
+// TestContrast: figures published with the definition of the ratio.
+func TestContrast(t *testing.T) {
+	for _, c := range []struct {
+		a, b Colour
+		want float64
+	}{{rgb(0), rgb(0xffffff), 21}, {rgb(0xffffff), rgb(0xffffff), 1}, {rgb(0x777777), rgb(0xffffff), 4.478}, {rgb(0xff0000), rgb(0xffffff), 3.998}} {
+		for _, got := range []float64{contrast(c.a, c.b), contrast(c.b, c.a)} {
+			if got < c.want-0.001 || got > c.want+0.001 {
+				t.Errorf("contrast(%v, %v) = %.3f, want %.3f", c.a, c.b, got, c.want)
+			}
+		}
+	}
+}
+
+// TestGrounds holds the grounds against the program's own palette.
+func TestGrounds(t *testing.T) {
+	source, err := os.ReadFile("../web/static/aldaba.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][2]Colour{
+		"--govuk-body-background-colour":    {lightGrounds.page, darkGrounds.page},
+		"--al-raised":                       {lightGrounds.raised, darkGrounds.raised},
+		"--govuk-surface-background-colour": {lightGrounds.footer, darkGrounds.footer},
+		"--al-warn":                         {lightGrounds.warn, darkGrounds.warn},
+	} {
+		found := regexp.MustCompile(name+`: ?(#[0-9a-f]{6})`).FindAllSubmatch(source, -1)
+		if len(found) != 2 || string(found[0][1]) != want[0].String() || string(found[1][1]) != want[1].String() {
+			t.Errorf("%s is %q in the styles, want %v, then %v for dark screens", name, found, want[0], want[1])
+		}
+	}
+}
+
+// FuzzServices: whatever the file holds, each fault is one line that names a line of it.
+func FuzzServices(f *testing.F) {
+	for _, seed := range []string{goodServices, "", "service = 1", "[service.a.b]\nlevel = 0x2", "service.a.level = 1", "[service.\"a.b\"]", "groups = [[1]]", "[[service]]"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		_, err := Read("casa", fstest.MapFS{mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(text)}, "logo.svg": {Data: []byte("<svg/>")}}, false)
+		faults, _ := errors.AsType[settings.Faults](err)
+		for _, fault := range faults {
+			if fault.Line < 1 || fault.Line > 1+strings.Count(text, "\n") || strings.ContainsAny(fault.String(), "\n\r") {
+				t.Errorf("%q is no line about a line of the file", fault.String())
+			}
+		}
+	})
+}

@@ -1,0 +1,497 @@
+// Package settings reads the strict TOML files of whoever operates the program:
+// where each key stands, and everything that is wrong, each fault with its file,
+// its line and what to write instead.
+package settings
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// A Fault is one thing that is wrong with a file.
+type Fault struct {
+	File string
+	Line int    // from 1
+	Key  string // its path, such as "smtp.addr"; empty where the line holds none
+	Text string // what is wrong, and what to write
+}
+
+// String is the fault as one line: "FILE:LINE: key: what is wrong and what to write".
+func (f Fault) String() string {
+	if f.Key == "" {
+		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", f.File, f.Line, f.Key, f.Text)
+}
+
+// Faults are all that is wrong with a file, in order of line; of several files, one
+// file after the other.
+type Faults []Fault
+
+// Error gives each fault a line.
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, one := range f {
+		lines[i] = one.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// value is what stands behind a key.
+type value struct {
+	line int
+	kind unstable.Kind
+	text string  // of a text, a number, a boolean: as written, a text without its quotes
+	list []value // of an array
+}
+
+// Document is a TOML file taken apart: where each key stands, and what is wrong.
+// The parser of the TOML library gives the lines that its decoder does not.
+//
+// A key is named by its path, such as "smtp.addr". The methods that give a value
+// also note that the program knows its key; [Document.Done] names all others.
+type Document struct {
+	file   string
+	values map[string]value // by path
+	tables map[string]int   // line of each table's header
+	asked  []string         // paths that the program knows
+	named  []string         // tables whose tables have names of the writer's choice
+	faults Faults
+	broken bool // some of the file could not be read, so nothing can be called missing
+}
+
+const (
+	// MaxFile bounds a file, in bytes: ours have some hundred lines.
+	MaxFile = 1 << 20
+	// maxFaults bounds how many lines that do not read are named at once.
+	maxFaults = 50
+)
+
+// Parse reads as much of a file as can be read. A line that is no TOML is
+// a fault, and the rest is read as if that line were empty.
+func Parse(file string, content []byte) *Document {
+	content = bytes.Clone(content)
+	var syntax Faults
+	for {
+		d := &Document{file: file, values: map[string]value{}, tables: map[string]int{}}
+		at, err := d.read(content)
+		if err != nil {
+			syntax = append(syntax, Fault{File: file, Line: lineAt(content, at), Text: "not TOML: " + err.Error()})
+			from, to := lineBounds(content, at)
+			line := content[from:to]
+			// After a header that does not read, or inside something that began
+			// on another line, what follows would be misread.
+			if len(syntax) < maxFaults && !bytes.HasPrefix(bytes.TrimSpace(line), []byte("[")) && !readsAlone(line) {
+				copy(line, bytes.Repeat([]byte(" "), len(line)))
+				continue
+			}
+		}
+		d.broken = len(syntax) > 0
+		d.faults = append(d.faults, syntax...)
+		return d
+	}
+}
+
+// readsAlone reports whether a line is TOML when nothing stands around it: then
+// what is wrong stands somewhere else.
+func readsAlone(line []byte) bool {
+	d := &Document{values: map[string]value{}, tables: map[string]int{}}
+	_, err := d.read(line)
+	return err == nil
+}
+
+func lineAt(content []byte, offset int) int { return 1 + bytes.Count(content[:offset], []byte("\n")) }
+
+func lineBounds(content []byte, offset int) (from, to int) {
+	from = bytes.LastIndexByte(content[:offset], '\n') + 1
+	to = len(content)
+	if end := bytes.IndexByte(content[from:], '\n'); end >= 0 {
+		to = from + end
+	}
+	return from, to
+}
+
+// read walks the file's expressions. On a fault of syntax it gives the offset.
+func (d *Document) read(content []byte) (offset int, err error) {
+	var p unstable.Parser
+	p.Reset(content)
+	table := ""
+	for p.NextExpression() {
+		e := p.Expression()
+		switch e.Kind {
+		case unstable.Table, unstable.ArrayTable:
+			path, line := keyOf(content, e.Key())
+			first, twice := d.tables[path]
+			switch {
+			case e.Kind == unstable.ArrayTable:
+				d.fault(line, "", "[[%s]] is a list of tables; write [%s], or [%[1]s.NAME] where each has a name", path, path)
+			case twice:
+				d.fault(line, "", "the table [%s] was already begun on line %d", path, first)
+			}
+			if !twice {
+				d.tables[path] = line
+			}
+			table = path + "."
+		case unstable.KeyValue:
+			d.add(content, table, e)
+		default:
+		}
+	}
+	if err = p.Error(); err == nil {
+		return 0, nil
+	}
+	if fault, ok := errors.AsType[*unstable.ParserError](err); ok {
+		offset = cap(content) - cap(fault.Highlight) // as the parser itself finds it
+	}
+	return max(0, min(offset, len(content))), errors.New(err.Error()) // the parser's does not outlive it
+}
+
+// keyOf gives a dotted key as a path, and its line.
+func keyOf(content []byte, parts unstable.Iterator) (path string, line int) {
+	var names []string
+	for parts.Next() {
+		if len(names) == 0 {
+			line = lineAt(content, int(parts.Node().Raw.Offset))
+		}
+		names = append(names, Printable(string(parts.Node().Data)))
+	}
+	return strings.Join(names, "."), line
+}
+
+// Printable keeps a name of the file from breaking the line that quotes it.
+func Printable(name string) string {
+	const most = 80
+	name = strings.ToValidUTF8(name, "�")
+	quoted := strings.Trim(fmt.Sprintf("%+q", name), `"`)
+	if len(quoted) > most {
+		quoted = quoted[:most] + "…"
+	}
+	return quoted
+}
+
+// add notes a key and what stands behind it. Inline tables are tables.
+func (d *Document) add(content []byte, table string, e *unstable.Node) {
+	name, line := keyOf(content, e.Key())
+	path := table + name
+	if e.Value().Kind == unstable.InlineTable {
+		d.tables[path] = line
+		inside := e.Value().Children()
+		for inside.Next() {
+			d.add(content, path+".", inside.Node())
+		}
+		return
+	}
+	if first, twice := d.values[path]; twice {
+		d.fault(line, path, "is already set on line %d; leave one of them", first.line)
+		return
+	}
+	v := valueOf(e.Value())
+	v.line = line
+	d.values[path] = v
+}
+
+func valueOf(n *unstable.Node) value {
+	v := value{kind: n.Kind, text: string(n.Data)}
+	if n.Kind == unstable.Array {
+		inside := n.Children()
+		for inside.Next() {
+			v.list = append(v.list, valueOf(inside.Node()))
+		}
+	}
+	return v
+}
+
+// fault notes what is wrong at a line.
+func (d *Document) fault(line int, key, format string, args ...any) {
+	d.faults = append(d.faults, Fault{File: d.file, Line: line, Key: key, Text: fmt.Sprintf(format, args...)})
+}
+
+// Wrong notes what is wrong with a key that was found.
+func (d *Document) Wrong(key, format string, args ...any) {
+	d.fault(d.values[key].line, key, format, args...)
+}
+
+// Text gives a text. ok is false where the key is not there, holds no text, or
+// an empty one; the latter two, and a missing one that is needed, are faults.
+func (d *Document) Text(key string, needed bool, example string) (text string, ok bool) {
+	d.asked = append(d.asked, key)
+	v, found := d.values[key]
+	switch {
+	case !found && needed:
+		d.missing(key, strconv.Quote(example))
+		return "", false
+	case !found:
+		return "", false
+	case v.kind != unstable.String:
+		d.Wrong(key, "holds %s where a text is needed; write %s = %q", kindWords(v.kind), lastPart(key), example)
+		return "", false
+	case strings.TrimSpace(v.text) == "":
+		d.Wrong(key, "is empty; write such as %q, or leave the line out", example)
+		return "", false
+	case strings.ContainsFunc(v.text, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		d.Wrong(key, "holds a line break or another control character; write it on one line")
+		return "", false
+	}
+	return strings.TrimSpace(v.text), true
+}
+
+// Texts gives a list of texts; nil where the key is not there.
+func (d *Document) Texts(key, example string) []string {
+	d.asked = append(d.asked, key)
+	v, found := d.values[key]
+	if !found {
+		return nil
+	}
+	list := []string{}
+	for _, one := range v.list {
+		if one.kind == unstable.String {
+			list = append(list, one.text)
+		}
+	}
+	if v.kind != unstable.Array || len(list) != len(v.list) {
+		d.Wrong(key, "holds %s where a list of texts is needed; write %s = [%q]", kindWords(v.kind), lastPart(key), example)
+		return nil
+	}
+	return list
+}
+
+// Whole gives a whole number from lowest to highest. ok is false where the key is
+// not there, or holds none; both are faults, and choices says what to write.
+func (d *Document) Whole(key string, lowest, highest int, choices string) (n int, ok bool) {
+	d.asked = append(d.asked, key)
+	v, found := d.values[key]
+	if !found {
+		d.missing(key, choices)
+		return 0, false
+	}
+	n, err := strconv.Atoi(v.text)
+	if v.kind != unstable.Integer || err != nil || n < lowest || n > highest {
+		d.Wrong(key, "holds what is no number from %d to %d; write %s = %s", lowest, highest, lastPart(key), choices)
+		return 0, false
+	}
+	return n, true
+}
+
+// Flag gives true or false. A key that is not there, or holds something else, is a
+// fault; choices says what to write.
+func (d *Document) Flag(key, choices string) bool {
+	d.asked = append(d.asked, key)
+	v, found := d.values[key]
+	switch {
+	case !found:
+		d.missing(key, choices)
+	case v.kind != unstable.Bool:
+		d.Wrong(key, "holds %s where true or false is needed; write %s = %s", kindWords(v.kind), lastPart(key), choices)
+	}
+	return v.kind == unstable.Bool && v.text == "true"
+}
+
+// Scalar gives a text or a number as it is written. found is false where the key is
+// not there or, which is a fault, holds something else.
+func (d *Document) Scalar(key string) (text string, found bool) {
+	d.asked = append(d.asked, key)
+	v, found := d.values[key]
+	if found && v.kind != unstable.String && v.kind != unstable.Integer {
+		d.Wrong(key, "holds %s where a number or a text is needed", kindWords(v.kind))
+		return "", false
+	}
+	return v.text, found
+}
+
+// Has reports whether the file sets a key.
+func (d *Document) Has(key string) bool {
+	_, found := d.values[key]
+	return found
+}
+
+// HasTable reports whether the file begins a table.
+func (d *Document) HasTable(table string) bool {
+	_, found := d.tables[table]
+	return found
+}
+
+// Names gives the names that the writer chose for the tables below one, such as
+// "quito" for [office.quito], in the order of the file.
+func (d *Document) Names(table string) []string {
+	d.named = append(d.named, table)
+	lines := map[string]int{}
+	note := func(path string, line int) {
+		name, below := strings.CutPrefix(path, table+".")
+		if below {
+			name, _, _ = strings.Cut(name, ".")
+			if first, found := lines[name]; !found || line < first {
+				lines[name] = line
+			}
+		}
+	}
+	for path, line := range d.tables {
+		note(path, line)
+	}
+	for path, v := range d.values {
+		if strings.Count(path, ".") > strings.Count(table, ".")+1 { // else it is a key of the table itself
+			note(path, v.line)
+		}
+	}
+	names := make([]string, 0, len(lines))
+	for name := range lines {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(lines[a], lines[b]), cmp.Compare(a, b)) })
+	return names
+}
+
+// Retire refuses, in one fault, a table that the program knew once.
+func (d *Document) Retire(table, format string, args ...any) {
+	line, found := d.tables[table]
+	for path, v := range d.values {
+		if strings.HasPrefix(path, table+".") {
+			d.asked = append(d.asked, path)
+			if !found || v.line < line {
+				line, found = v.line, true
+			}
+		}
+	}
+	if found {
+		d.fault(line, table, format, args...)
+		delete(d.tables, table)
+	}
+}
+
+// WrongTable notes what is wrong with a table as a whole, at its header, or at the
+// first line where it has none.
+func (d *Document) WrongTable(table, format string, args ...any) {
+	d.fault(max(1, d.tables[table]), table, format, args...)
+}
+
+// Count is how many faults were noted so far.
+func (d *Document) Count() int { return len(d.faults) }
+
+// Broken reports whether some of the file could not be read, so that nothing can be
+// called missing.
+func (d *Document) Broken() bool { return d.broken }
+
+// Asked lists the keys that the program asked for so far.
+func (d *Document) Asked() []string { return slices.Clone(d.asked) }
+
+// missing notes that a key is needed, at its table's header. example is what to
+// write behind it, as TOML.
+func (d *Document) missing(key, example string) { d.missingFor(key, example, "is missing") }
+
+// MissingList notes that a list is needed, with the reason.
+func (d *Document) MissingList(key, example, reason string) {
+	d.missingFor(key, "["+strconv.Quote(example)+"]", "is missing ("+reason+")")
+}
+
+func (d *Document) missingFor(key, example, says string) {
+	if d.broken {
+		return
+	}
+	at := strings.LastIndexByte(key, '.')
+	if at < 0 {
+		d.fault(1, key, "%s; write, above the first table, %s = %s", says, key, example)
+		return
+	}
+	table, name := key[:at], key[at+1:]
+	if line, found := d.tables[table]; found {
+		d.fault(line, key, "%s; write below [%s] %s = %s", says, table, name, example)
+		return
+	}
+	d.fault(1, key, "%s; write [%s] and below it %s = %s", says, table, name, example)
+}
+
+// Done notes every key and table that nobody asked for, and gives the faults in
+// order of line as [Faults]; nil when there are none.
+func (d *Document) Done() error {
+	for path, v := range d.values {
+		if slices.Contains(d.asked, path) {
+			continue
+		}
+		d.fault(v.line, path, "there is no such key; %s", d.knownBeside(path))
+	}
+	for table, line := range d.tables {
+		if !slices.ContainsFunc(d.asked, func(key string) bool { return strings.HasPrefix(key, table+".") }) {
+			d.fault(line, "", "there is no table [%s]; the tables are %s", table, strings.Join(d.knownTables(), ", "))
+		}
+	}
+	if len(d.faults) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(d.faults, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key))
+	})
+	return d.faults
+}
+
+// knownBeside lists what may stand where a key stands.
+func (d *Document) knownBeside(path string) string {
+	table := ""
+	if at := strings.LastIndexByte(path, '.'); at >= 0 {
+		table = path[:at+1]
+	}
+	var names []string
+	for _, key := range d.asked {
+		if name, ok := strings.CutPrefix(key, table); ok && !strings.Contains(name, ".") {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "the tables are " + strings.Join(d.knownTables(), ", ")
+	}
+	slices.Sort(names)
+	return "the keys here are " + strings.Join(slices.Compact(names), ", ")
+}
+
+func (d *Document) knownTables() []string {
+	var names []string
+	for _, key := range d.asked {
+		table, name, inside := strings.Cut(key, ".")
+		switch {
+		case slices.Contains(d.named, table):
+			names = append(names, table+".NAME")
+		case strings.Contains(name, "."):
+			part, _, _ := strings.Cut(name, ".")
+			names = append(names, table+"."+part)
+		case inside:
+			names = append(names, table)
+		}
+	}
+	for _, table := range d.named {
+		names = append(names, table+".NAME")
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func lastPart(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+
+// kindWords names a kind of value.
+func kindWords(k unstable.Kind) string {
+	switch k {
+	case unstable.String:
+		return "a text"
+	case unstable.Integer, unstable.Float:
+		return "a number"
+	case unstable.Bool:
+		return "true or false"
+	case unstable.Array:
+		return "a list"
+	}
+	return "a date or time"
+}
+
+// ReadBounded reads all there is, up to a number of bytes.
+func ReadBounded(r io.Reader, most int64) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && int64(len(content)) > most {
+		return nil, fmt.Errorf("is larger than %d bytes", most)
+	}
+	return content, err
+}
