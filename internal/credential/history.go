@@ -2,6 +2,7 @@ package credential
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -16,18 +17,102 @@ type HistoryAct struct {
 	To        string // masked address; empty for none
 }
 
-// maxHistory bounds how many acts a history shows.
-const maxHistory = 500
+// HistoryKind is a kind of acts in the words of who reads them, as forms send it.
+// Each act is of one of them; HistoryStaff gathers whatever staff did, of any kind,
+// and the empty one everything.
+type HistoryKind string
 
-// History gives the acts on the account of who is logged in, latest first: since
-// the account's last proof, or all of them at level 2. What was done before the
-// proof of level 1 may be somebody else's to know. Expired "session" for who is
+// The kinds of acts.
+const (
+	HistoryAll     HistoryKind = ""
+	HistoryClave   HistoryKind = "claves"
+	HistoryEmail   HistoryKind = "correo"
+	HistoryLogIns  HistoryKind = "ingresos"
+	HistoryProofs  HistoryKind = "tramites"
+	HistoryStaff   HistoryKind = "personal"
+	HistoryTheRest HistoryKind = "otros" // acts of no other kind
+)
+
+// HistoryKinds lists all kinds, in the order of the page.
+func HistoryKinds() []HistoryKind {
+	return []HistoryKind{HistoryAll, HistoryClave, HistoryEmail, HistoryLogIns, HistoryProofs, HistoryStaff, HistoryTheRest}
+}
+
+// historyActs are the acts of each kind that is a list of acts.
+var historyActs = map[HistoryKind][]Act{
+	HistoryClave: {
+		ActClaveGenerated, ActClaveRecovered, ActClaveChanged, ActUnlockAsked, ActUnlocked, ActQuestionsSet, ActActivationCodeIssued,
+	},
+	HistoryEmail:  {ActContactTyped, ActMailAsked, ActLinkOpened, ActCodeFailed, ActCodeHeld, ActRegisterAddress},
+	HistoryLogIns: {ActLoggedIn, ActLogInFailed, ActLoggedOut},
+	HistoryProofs: {ActStarted, ActTyped, ActProofFailed, ActProofPassed, ActExtended, ActAbandoned},
+}
+
+// HistoryQuery is which acts of a history are asked for. The zero query asks for
+// the latest of all.
+type HistoryQuery struct {
+	Kind        HistoryKind
+	From, Until time.Time // instants: from the first on, before the second; zero for no bound
+	Page        int       // from 0
+	PerPage     int       // at most [MaxHistory]; as many where it is 0
+}
+
+// MaxHistory bounds how many acts one page of a history has.
+const MaxHistory = 500
+
+// maxHistoryPages bounds how far back pages go: a page costs the reading of those
+// before it.
+const maxHistoryPages = 200
+
+// HistoryPage is one page of a history, latest act first.
+type HistoryPage struct {
+	Acts []HistoryAct
+	More bool // there is a page after it
+}
+
+// audit gives the acts of a kind, and of whom, as the store looks for them.
+func (k HistoryKind) audit(q *AuditQuery) error {
+	switch k {
+	case HistoryAll:
+	case HistoryStaff:
+		q.Actor = Staff
+	case HistoryTheRest:
+		for _, kind := range HistoryKinds() {
+			q.Acts = append(q.Acts, historyActs[kind]...)
+		}
+		q.Except = true
+	default:
+		acts, ok := historyActs[k]
+		if !ok {
+			return invalid("act_kind", "choose")
+		}
+		q.Acts = slices.Clone(acts)
+	}
+	return nil
+}
+
+// History gives a page of the acts on the account of who is logged in, latest
+// first: since the account's last proof, or all of them at level 2. What was done
+// before the proof of level 1 may be somebody else's to know. Invalid "act_kind" for a
+// kind that there is not, "page" for one too far back; Expired "session" for who is
 // not logged in.
-func (s *Service) History(ctx context.Context, t SessionToken) ([]HistoryAct, error) {
+func (s *Service) History(ctx context.Context, t SessionToken, query HistoryQuery) (HistoryPage, error) {
 	now := s.now()
-	var acts []HistoryAct
+	per := query.PerPage
+	if per <= 0 || per > MaxHistory {
+		per = MaxHistory
+	}
+	if query.Page < 0 || query.Page >= maxHistoryPages {
+		return HistoryPage{}, invalid("page", "too_far")
+	}
+	look := AuditQuery{Since: query.From, Until: query.Until, Skip: query.Page * per, N: per + 1}
+	err := query.Kind.audit(&look)
+	if err != nil {
+		return HistoryPage{}, err
+	}
+	var page HistoryPage
 	var x Session
-	err := s.store.View(ctx, func(tx Tx) (err error) {
+	err = s.store.View(ctx, func(tx Tx) (err error) {
 		x, err = s.session(tx, t, now)
 		if err != nil {
 			return err
@@ -36,17 +121,17 @@ func (s *Service) History(ctx context.Context, t SessionToken) ([]HistoryAct, er
 		if err != nil {
 			return err
 		}
-		var since time.Time
-		if account.Level < InPerson {
-			since = account.ProvenAt
+		q := look
+		if account.Level < InPerson && account.ProvenAt.After(q.Since) {
+			q.Since = account.ProvenAt
 		}
-		entries, err := tx.AuditOf(x.Subject, since, maxHistory)
+		entries, err := tx.AuditOf(x.Subject, q)
 		if err != nil {
 			return err
 		}
-		acts = nil
-		for _, e := range entries {
-			acts = append(acts, HistoryAct{
+		page = HistoryPage{More: len(entries) > per && query.Page+1 < maxHistoryPages}
+		for _, e := range entries[:min(per, len(entries))] {
+			page.Acts = append(page.Acts, HistoryAct{
 				At: e.At, Act: e.Act, Actor: e.Actor, Office: e.Office,
 				Reason: e.Details["reason"], Reference: e.Details["reference"], To: e.Details["to"],
 			})
@@ -57,7 +142,7 @@ func (s *Service) History(ctx context.Context, t SessionToken) ([]HistoryAct, er
 		err = s.used(ctx, x, now)
 	}
 	if err != nil {
-		return nil, err
+		return HistoryPage{}, err
 	}
-	return acts, nil
+	return page, nil
 }

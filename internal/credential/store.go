@@ -164,9 +164,9 @@ type Tx interface {
 	// head has been found to hold (0 and empty before the first).
 	AuditLast(shard uint8) (seq int64, mac []byte, err error)
 
-	// AuditOf gives the latest n acts on a person since an instant, latest first,
-	// their details opened.
-	AuditOf(s Subject, since time.Time, n int) ([]AuditEntry, error)
+	// AuditOf gives the acts on a person that a query asks for, latest first, their
+	// details opened.
+	AuditOf(s Subject, q AuditQuery) ([]AuditEntry, error)
 
 	// Meta and SetMeta keep a few facts about the database itself (seed,
 	// version of the data). Meta is "" where nothing is stored.
@@ -180,6 +180,15 @@ type Tx interface {
 	// returns how many rows. Callers repeat it, each time in an update of its
 	// own, until it returns 0.
 	Sweep(r Retention) (int64, error)
+}
+
+// AuditQuery is which acts on a person are asked for.
+type AuditQuery struct {
+	Since, Until time.Time // from the first on, before the second; a zero Until is no bound
+	Actor        ActorKind // of whom; empty for anybody
+	Acts         []Act     // these; with Except all but these; none for all
+	Except       bool
+	Skip, N      int // leave out the latest Skip, and give N at most
 }
 
 // Retention says up to when rows of each kind are kept: everything that grows

@@ -522,6 +522,135 @@ func TestHistory(t *testing.T) {
 	})
 }
 
+// The history shows what was asked of it: a kind of acts, days, one page after the
+// other; the file has the same acts on all pages.
+func TestHistoryFilter(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn, idle())
+		p := w.people["con-clave-presencial"]
+		subject := w.subject(p)
+		began := w.clock.Now()
+		err := w.site.Store.Update(t.Context(), subject.Shard(), func(tx credential.Tx) error {
+			entry := credential.AuditEntry{Subject: subject, Actor: credential.Staff, Act: credential.ActActivationCodeIssued, Office: "Quito Sur",
+				At: began, Route: "r", Details: map[string]string{"reason": "=Vino con su cédula"}}
+			err := tx.Audit(entry)
+			entry.Actor, entry.Office, entry.Details = credential.Citizen, "", nil
+			entry.Act = credential.ActObjected
+			err = errors.Join(err, tx.Audit(entry))
+			entry.Act = credential.ActClaveChanged
+			for i := range 120 {
+				entry.At = began.Add(time.Duration(i) * time.Second)
+				err = errors.Join(err, tx.Audit(entry))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.clock.advance(48 * time.Hour)
+		b := w.browser()
+		b.logIn(p, p.Clave).want(303)
+		acts := func(a *answer) (list []string) {
+			for act := range descendants(find(a.root, func(n *html.Node) bool { return n.Data == "dl" }), "dd") {
+				list = append(list, strings.TrimSpace(textOf(find(act, func(n *html.Node) bool { return n.Data == "p" }))))
+			}
+			return list
+		}
+		link := func(a *answer, text string) string {
+			for link := range descendants(a.root, "a") {
+				if strings.TrimSpace(textOf(link)) == text {
+					return attr(link, "href")
+				}
+			}
+			return ""
+		}
+		const changed, in, issued, pressed = "Se cambió la clave", "Se ingresó a la cuenta", "Se entregó un código de activación", "Se presionó «No fui yo»"
+		page := b.get("/mi-cuenta/historia").want(200)
+		var all []string
+		for n := 1; ; n++ {
+			shown := acts(page)
+			all = append(all, shown...)
+			older := link(page, "Más antiguo")
+			if older == "" {
+				break
+			}
+			if len(shown) != 50 || n > 3 {
+				t.Fatalf("page %d has %d acts", n, len(shown))
+			}
+			page = b.get(older).want(200)
+		}
+		if len(all) < 123 || all[0] != in || !slices.Contains(all, issued) || !slices.Contains(all, pressed) {
+			t.Errorf("%d acts on all pages, the first %q", len(all), all[0])
+		}
+		if newer := link(page, "Más reciente"); newer != "/mi-cuenta/historia?pagina=2" {
+			t.Errorf("the third page leads back to %q", newer)
+		}
+		// As the form sends it.
+		form, inputs := b.get("/mi-cuenta/historia").want(200).form("Mostrar")
+		ask := func(pairs ...string) *answer {
+			asked := url.Values{}
+			for name := range inputs {
+				asked.Set(name, "")
+			}
+			for i := 0; i < len(pairs); i += 2 {
+				asked.Set(pairs[i], pairs[i+1])
+			}
+			return b.get(form + "?" + asked.Encode())
+		}
+		day, next := words.InputDay(began), words.InputDay(w.clock.Now())
+		for _, c := range []struct {
+			name  string
+			pairs []string
+			want  []string // all of them
+		}{
+			{"log-ins", []string{"que", "ingresos"}, []string{in}},
+			{"log-ins before", []string{"que", "ingresos", "hasta", day}, nil},
+			{"log-ins since", []string{"que", "ingresos", "desde", next, "hasta", next}, []string{in}},
+			{"the day before", []string{"desde", "1/1/2020", "hasta", words.InputDay(began.AddDate(0, 0, -1))}, nil},
+		} {
+			page := ask(c.pairs...).want(200)
+			if got := acts(page); !slices.Equal(got, c.want) {
+				t.Errorf("%s: %v, want %v", c.name, got, c.want)
+			}
+		}
+		for kind, want := range map[string]string{"claves": changed, "personal": issued, "otros": pressed} {
+			page := ask("que", kind, "hasta", day).want(200)
+			if got := acts(page); !slices.Contains(got, want) || slices.Contains(got, in) {
+				t.Errorf("%s: %v", kind, clipText(strings.Join(got, ", "), 300))
+			}
+		}
+		staff := ask("que", "personal").want(200)
+		if text := staff.text(); !strings.Contains(text, "Quito Sur") || !strings.Contains(text, "Motivo: =Vino con su cédula") {
+			t.Errorf("an act of staff lacks office or reason: %s", clipText(text, 900))
+		}
+		// The file has the same, with no page between.
+		table := b.get(link(staff, "Descargar esta selección como tabla")).want(200).Body.String()
+		if strings.Contains(table, in) || !strings.Contains(table, ",Quito Sur,'=Vino con su cédula,") {
+			t.Errorf("the file of the selection: %s", table)
+		}
+		table = b.get("/mi-cuenta/historia.csv?que=claves&pagina=2").want(200).Body.String()
+		if n := strings.Count(table, changed); n != 120 {
+			t.Errorf("%d changes in the file, want 120", n)
+		}
+		// What is no kind, day or page.
+		for query, want := range map[string][]string{
+			"que=nada": {"que"}, "desde=ayer&hasta=31/2/2026": {"desde", "hasta"}, "desde=2026-03-06&hasta=2026-03-05": {"hasta"},
+		} {
+			if got := b.get("/mi-cuenta/historia?" + query).want(422).faults(); !slices.Equal(got, want) {
+				t.Errorf("%s: faults %v, want %v", query, got, want)
+			}
+			b.get("/mi-cuenta/historia.csv?" + query).want(303).follow().want(422)
+			w.browser().get("/mi-cuenta/historia?" + query).want(303)
+		}
+		for _, page := range []string{"0", "-1", "x", "201", "99999999999999999999"} {
+			b.get("/mi-cuenta/historia?pagina=" + page).want(404)
+		}
+		if got := acts(b.get("/mi-cuenta/historia?pagina=200").want(200)); len(got) != 0 {
+			t.Errorf("page 200 has %v", got)
+		}
+	})
+}
+
 // A hundred wrong claves of strangers bind strangers alone; a new clave begins a
 // new count, for browsers that are known and for others.
 func TestS21_AHundredOfStrangers(t *testing.T) {

@@ -7,7 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
+	"math"
+	"strconv"
 
 	"aldaba/internal/credential"
 )
@@ -178,15 +179,15 @@ func (t *tx) AuditLast(shard uint8) (int64, []byte, error) {
 }
 
 // AuditOf implements [credential.Tx].
-func (t *tx) AuditOf(s credential.Subject, since time.Time, n int) ([]credential.AuditEntry, error) {
-	all, err := t.auditOf(s, since, n)
+func (t *tx) AuditOf(s credential.Subject, q credential.AuditQuery) ([]credential.AuditEntry, error) {
+	all, err := t.auditOf(s, q)
 	if err != nil {
 		return nil, wrap("reading somebody's acts", err)
 	}
 	return all, nil
 }
 
-func (t *tx) auditOf(s credential.Subject, since time.Time, n int) ([]credential.AuditEntry, error) {
+func (t *tx) auditOf(s credential.Subject, q credential.AuditQuery) ([]credential.AuditEntry, error) {
 	var person [16]byte
 	var sealed []byte
 	err := t.one(`SELECT person, key FROM audit_people WHERE subject = $1`, []any{s[:]}, exactly(person[:]), &sealed)
@@ -200,9 +201,29 @@ func (t *tx) auditOf(s credential.Subject, since time.Time, n int) ([]credential
 	if err != nil {
 		return nil, err
 	}
+	until := int64(math.MaxInt64)
+	if !q.Until.IsZero() {
+		until = millis(q.Until)
+	}
+	args := []any{person[:], millis(q.Since), until, string(q.Actor), int64(min(max(q.N, 0), maxAuditPage)), int64(max(q.Skip, 0))}
+	acts := ""
+	if len(q.Acts) > 0 { // as many texts of the statement as there are kinds of a history
+		acts = " AND act IN ("
+		if q.Except {
+			acts = " AND act NOT IN ("
+		}
+		for i, act := range q.Acts {
+			if i > 0 {
+				acts += ", "
+			}
+			args = append(args, string(act))
+			acts += "$" + strconv.Itoa(len(args))
+		}
+		acts += ")"
+	}
 	return list(t, `SELECT shard, seq, actor, act, office, at, route, details FROM audit
-		WHERE person = $1 AND at >= $2 ORDER BY seq DESC LIMIT $3`,
-		[]any{person[:], millis(since), int64(min(n, maxAuditPage))},
+		WHERE person = $1 AND at >= $2 AND at < $3 AND ($4 = '' OR actor = $4)`+acts+` ORDER BY seq DESC LIMIT $5 OFFSET $6`,
+		args,
 		func(scan func(...any) error) (e credential.AuditEntry, err error) {
 			var shard uint8
 			var seq int64

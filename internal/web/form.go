@@ -56,7 +56,7 @@ var inputs = map[string]string{
 	"kind": "necesita", "document": "documento", "number": "numero", "audience": "soy", "captcha": "altcha",
 	"day": "dia", "month": "mes", "email": "correo", "code": "codigo",
 	"year": "anio", "activation": "activacion", "image": "imagen", "question": "pregunta", "answer": "respuesta", "phone": "telefono",
-	"agreed": "acuerdo", "current": "actual", "old_code": "codigo",
+	"agreed": "acuerdo", "current": "actual", "old_code": "codigo", "act_kind": "que",
 	"declared": "declaro", "password": "clave", "repeat": "repita",
 }
 

@@ -151,10 +151,19 @@ func views(s *Server) []shown {
 			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("clave", "rule.password.empty")},
 		}},
 		{"history", "zero", historyView{base: zero}},
-		{"history", "full", historyView{calmOutside(s, "history.title"), []historyAct{
+		{"history", "problems", historyView{
+			base: fullOutside(s, "history.title"), Filtered: true, From: day{Value: "ayer"}, CSV: pathHistory + ".csv", MadeAt: "5 de marzo de 2026, 10:00",
+			Kinds:    []choice{{Value: "claves", Label: "Claves", Chosen: true}},
+			Problems: problems{rule("que", "rule.act_kind.choose"), rule("desde", "rule.desde.no_day"), rule("hasta", "rule.hasta.before")},
+		}},
+		{"history", "empty", historyView{
+			base: calmOutside(s, "history.title"), Filtered: true, CSV: pathHistory + ".csv?que=claves", MadeAt: "5 de marzo de 2026, 10:00",
+			From: day{"2026-03-05", "5 de marzo de 2026"}, Until: day{"2026-03-05", "5 de marzo de 2026"}, Page: 1,
+		}},
+		{"history", "full", historyView{base: calmOutside(s, "history.title"), Acts: []historyAct{
 			{When: "5 de marzo de 2026, 10:00", What: "Se ingresó a la cuenta", Who: "En el sitio"},
 			{When: "4 de marzo de 2026, 10:00", What: "Se entregó un código", Who: "Personal", Office: "Quito", Reason: "Vino con su cédula", To: "n•••@x.ec", Reference: "ABCD-2345"},
-		}, pathAccount + "/historia.csv"}},
+		}, CSV: pathHistory + ".csv", MadeAt: "5 de marzo de 2026, 10:00", Page: 2, Newer: pathHistory, Older: pathHistory + "?pagina=3"}},
 		{"unlock", "zero", unlockView{base: zero}},
 		{"unlock", "problems", unlockView{
 			base: fullOutside(s, "unlock.title"), numberView: numberView{Documents: documents}, Captcha: `{"parameters":{}}`,

@@ -110,6 +110,7 @@ const (
 	pathLogOut        = "/salir"
 	pathAccount       = "/mi-cuenta"
 	pathAddress       = pathAccount + "/correo"
+	pathHistory       = pathAccount + "/historia"
 	pathChange        = "/clave/cambiar"
 	pathUnlock        = "/clave/desbloquear"
 )
@@ -163,8 +164,8 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+pathLogOut, s.logOut)
 	handle("GET "+pathAccount, s.showAccount)
 	handle("POST "+pathAccount+"/sesiones", s.endSession)
-	handle("GET "+pathAccount+"/historia", s.showHistory)
-	handle("GET "+pathAccount+"/historia.csv", s.historyCSV)
+	handle("GET "+pathHistory, s.showHistory)
+	handle("GET "+pathHistory+".csv", s.historyCSV)
 	handle("GET "+pathAddress, s.showAddress)
 	handle("POST "+pathAddress, s.askAddress)
 	handle("POST "+pathAddress+"/codigo", s.enterOldCode)

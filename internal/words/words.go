@@ -132,6 +132,22 @@ func (l *Language) DateTime(t time.Time) string {
 	return l.Text("calendar.date_time", "date", l.Date(t), "clock", l.Clock(t))
 }
 
+// ParseDay reads a day as a browser's date field sends it («2026-03-05») or as
+// people here write it («5/3/2026», with / or -), and gives its first instant in
+// Ecuador's time. What is no day is false.
+func ParseDay(text string) (time.Time, bool) {
+	for _, layout := range []string{"2006-01-02", "2/1/2006", "2-1-2006"} {
+		day, err := time.ParseInLocation(layout, strings.TrimSpace(text), zone)
+		if err == nil {
+			return day, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// InputDay writes the day of t in Ecuador's time as a browser's date field takes it.
+func InputDay(t time.Time) string { return t.In(zone).Format(time.DateOnly) }
+
 // RecordQuestion gives the text of the question about a fact of the record.
 // Every fact has a text of its own.
 func (l *Language) RecordQuestion(id credential.FactID) string {

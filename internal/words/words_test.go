@@ -97,6 +97,20 @@ func TestCalendar(t *testing.T) {
 // TestQuestionTexts holds that a question is found by its text alone: one text
 // per fact and per personal question, none of them the label of another field
 // of the same page, and options that a person can tell apart.
+func TestParseDay(t *testing.T) {
+	want := time.Date(2026, time.March, 5, 5, 0, 0, 0, time.UTC)
+	for _, text := range []string{"2026-03-05", "5/3/2026", " 05/03/2026 ", "05-03-2026", "5-3-2026"} {
+		if got, ok := ParseDay(text); !ok || !got.Equal(want) || InputDay(got) != "2026-03-05" {
+			t.Errorf("ParseDay(%q) = %v, %v, want %v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", "ayer", "2026-02-30", "31/13/2026", "5/3/26", "2026-03-05T10:00", "0/0/0"} {
+		if got, ok := ParseDay(text); ok {
+			t.Errorf("ParseDay(%q) = %v, want none", text, got)
+		}
+	}
+}
+
 func TestQuestionTexts(t *testing.T) {
 	l := Spanish()
 	used := map[string]string{

@@ -703,13 +703,31 @@ func auditOf(t *testing.T, e *env) {
 	e.update(t, a, func(tx credential.Tx) error { return tx.Audit(first) })
 	e.update(t, b, func(tx credential.Tx) error { return tx.Audit(entry(b, credential.ActObjected, t0)) })
 	e.update(t, a, func(tx credential.Tx) error { return tx.Audit(second) })
-	acts := func(s credential.Subject, since time.Time, n int) []credential.AuditEntry {
-		return read(t, e, func(tx credential.Tx) ([]credential.AuditEntry, error) { return tx.AuditOf(s, since, n) })
+	third := entry(a, credential.ActLoggedIn, t0.Add(2*time.Hour))
+	third.Actor, third.Office = credential.Citizen, ""
+	e.update(t, a, func(tx credential.Tx) error { return tx.Audit(third) })
+	acts := func(s credential.Subject, q credential.AuditQuery) []credential.AuditEntry {
+		return read(t, e, func(tx credential.Tx) ([]credential.AuditEntry, error) { return tx.AuditOf(s, q) })
 	}
-	same(t, "AuditOf", acts(a, t0, 10), []credential.AuditEntry{second, first})
-	same(t, "AuditOf since", acts(a, t0.Add(time.Millisecond), 10), []credential.AuditEntry{second})
-	same(t, "AuditOf one", acts(a, time.Time{}, 1), []credential.AuditEntry{second})
-	if n := len(acts(newSubject(), time.Time{}, 10)); n != 0 {
+	for _, c := range []struct {
+		name string
+		q    credential.AuditQuery
+		want []credential.AuditEntry
+	}{
+		{"all", credential.AuditQuery{Since: t0, N: 10}, []credential.AuditEntry{third, second, first}},
+		{"since", credential.AuditQuery{Since: t0.Add(time.Millisecond), N: 10}, []credential.AuditEntry{third, second}},
+		{"until", credential.AuditQuery{Until: t0.Add(time.Hour), N: 10}, []credential.AuditEntry{first}},
+		{"one", credential.AuditQuery{N: 1}, []credential.AuditEntry{third}},
+		{"the next", credential.AuditQuery{N: 1, Skip: 1}, []credential.AuditEntry{second}},
+		{"past the end", credential.AuditQuery{N: 1, Skip: 3}, nil},
+		{"of staff", credential.AuditQuery{Actor: credential.Staff, N: 10}, []credential.AuditEntry{second, first}},
+		{"two acts", credential.AuditQuery{Acts: []credential.Act{credential.ActStarted, credential.ActLoggedIn}, N: 10}, []credential.AuditEntry{third, first}},
+		{"all but one", credential.AuditQuery{Acts: []credential.Act{credential.ActStarted}, Except: true, N: 10}, []credential.AuditEntry{third, second}},
+		{"none", credential.AuditQuery{}, nil},
+	} {
+		same(t, "AuditOf "+c.name, acts(a, c.q), c.want)
+	}
+	if n := len(acts(newSubject(), credential.AuditQuery{N: 10})); n != 0 {
 		t.Errorf("%d acts on nobody", n)
 	}
 }
