@@ -87,6 +87,70 @@ describe('log in, change, unlock', () => {
     await visit.close();
   });
 
+  // Chromium keeps pages for the back button unless it is told not to, which
+  // Playwright does by default.
+  test('after «Salir» the back button shows nothing, not even from memory', async () => {
+    const keeping = await openBrowser({ ignoreDefaultArgs: ['--disable-back-forward-cache'] });
+    try {
+      const person = demo.withClave();
+      const visit = await Visit.open(keeping, demo, { inspect: 'none' });
+      await logIn(visit, person);
+      for (const path of ['/mi-cuenta/historia', '/clave/cambiar', '/mi-cuenta']) {
+        await visit.goto(path);
+        assert.equal(visit.response.headers()['cache-control'], 'no-store', path);
+      }
+      await visit.press('Salir');
+      const shown = [];
+      for (let i = 0; i < 4; i++) {
+        await visit.page.goBack({ waitUntil: 'load' });
+        shown.push(new URL(visit.page.url()).pathname);
+        const content = await visit.page.content();
+        for (const secret of [person.nombres.split(' ')[0], 'Se ingresó a la cuenta', 'Dejar abiertas']) {
+          assert.ok(!content.includes(secret), `back at ${shown.at(-1)}: ${secret}`);
+        }
+      }
+      assert.ok(!shown.includes('/mi-cuenta') && !shown.includes('/mi-cuenta/historia'), `back leads to ${shown}`);
+      await visit.close();
+    } finally {
+      await keeping.close();
+    }
+  });
+
+  test('my history: by kind and day without a script, on paper, as a file', async () => {
+    const person = demo.withClave();
+    const visit = await Visit.open(browser, demo, { javaScriptEnabled: false, inspect: 'none', viewport: { width: 320, height: 640 } });
+    await logIn(visit, person, 'no es la clave');
+    await logIn(visit, person);
+    await visit.goto('/mi-cuenta/historia');
+    await visit.main.getByText('Ver solo una parte').click();
+    await visit.field('Qué quiere ver').selectOption('Ingresos y salidas');
+    await visit.field('Desde el día').fill('2020-01-31');
+    await visit.press('Mostrar');
+    assert.equal(visit.response.status(), 200);
+    const acts = await visit.main.locator('dd').allInnerTexts();
+    assert.ok(acts.length >= 2 && acts.every((act) => /ingresó|equivocada|cerró/.test(act)), acts.join('\n'));
+    assert.equal(await visit.field('Desde el día').inputValue(), '2020-01-31');
+    await visit.page.emulateMedia({ media: 'print' });
+    for (const [text, seen] of [['Hecho el', true], ['Ver solo una parte', false], ['Salir', false], ['Descargar', false], [acts[0].split('\n')[0], true]]) {
+      assert.equal(await visit.main.getByText(text).first().isVisible(), seen, `on paper: ${text}`);
+    }
+    assert.ok(await visit.page.locator('.al-masthead__org').isVisible());
+    assert.ok(await visit.page.locator('.al-masthead__nav').isHidden());
+    await visit.page.emulateMedia({ media: 'screen' });
+    assert.ok(await visit.main.getByText('Hecho el').isHidden());
+    const file = await visit.main.getByRole('link', { name: 'Descargar esta selección como tabla' }).getAttribute('href');
+    const table = await (await visit.context.request.get(demo.url + file)).text();
+    assert.equal(table.trim().split('\n').length, acts.length + 1);
+    const scripted = await Visit.open(browser, demo);
+    await scripted.context.addCookies(await visit.context.cookies());
+    await scripted.goto('/mi-cuenta/historia?que=ingresos');
+    assert.equal(scripted.response.status(), 200);
+    await scripted.goto('/mi-cuenta/historia?desde=2026-03-06&hasta=2026-03-05');
+    await scripted.refused(422);
+    await scripted.close();
+    await visit.close();
+  });
+
   test('another session is closed from the account', async () => {
     const person = X;
     const [here, there] = [await Visit.open(browser, demo), await Visit.open(browser, demo)];

@@ -8,8 +8,10 @@ import { chromium } from 'playwright-core';
 const PHONE = { width: 320, height: 640 };
 const DESK = { width: 1280, height: 800 };
 
-export function openBrowser() {
+// options are Playwright's for a launch.
+export function openBrowser(options = {}) {
   return chromium.launch({
+    ...options,
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     args: [
       '--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',

@@ -174,7 +174,7 @@ type messageView struct {
 func (s *Server) message(w http.ResponseWriter, r *http.Request, status int, key string) {
 	s.render(w, r, status, "message", messageView{
 		base: s.base(r, s.Words.Text("message."+key+".title")), Key: key,
-		Action: s.actionOf(key), Ways: !s.staff && namesWays(key), Inside: key == "changed_inside" || key == "changed_kept",
+		Action: s.actionOf(key), Ways: !s.staff && namesWays(key), Inside: key == "changed_inside" || key == "changed_kept" || key == "address_cancelled",
 	})
 }
 
