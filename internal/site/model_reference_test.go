@@ -1,0 +1,746 @@
+package site
+
+import (
+	"slices"
+	"time"
+
+	"aldaba/internal/credential"
+)
+
+// model says, of one person's account, what may happen and what must. It is
+// written from the design's tables and not from the code, knows nothing of hashes,
+// rows or tokens, and is told by each act what the program answered: the rule of
+// its refusal, or "" for none. Browsers are known by their names.
+type model struct {
+	broken func(format string, args ...any)
+	policy credential.Policy
+	now    time.Time
+
+	clave    string // "" for none
+	answers  string // whose own answers the account keeps; "" for none
+	level    credential.Level
+	on       []place // addresses on record
+	known    string  // the browser that the person is known by
+	code     *handed // the newest activation code
+	visits   []*visit
+	trials   map[credential.ID]*trial
+	notices  map[credential.ID]*notice
+	disputed time.Time // no change of address before
+
+	proof, strangers, codes  counter // see design.md «Attempts»
+	wrong, wrongKnown        counter
+	mails, unproven, unlocks counter
+	unlockMails              int // asked and not seen yet
+	owedMails                []owed
+	owedActs                 []credential.Act
+}
+
+// place is an address on record.
+type place struct {
+	address string
+	origin  credential.Origin
+}
+
+// handed is an activation code that was handed over.
+type handed struct {
+	text string
+	ends time.Time
+	used bool
+}
+
+// visit is a session.
+type visit struct {
+	browser    string
+	token      credential.SessionToken
+	seen, ends time.Time
+	over       bool
+}
+
+// notice is a mail with «No fui yo».
+type notice struct {
+	kind  credential.MailKind
+	about *trial // nil for none
+	ends  time.Time
+	used  bool
+}
+
+// owed is a notice that must leave.
+type owed struct {
+	kind credential.MailKind
+	to   string
+}
+
+// typedProof is what was typed on a proof page, and how right it is.
+type typedProof struct {
+	date, record bool
+	answers      string // whose
+	code         string
+}
+
+// trial is one procedure.
+type trial struct {
+	kind   credential.ProcedureKind
+	step   credential.Step
+	holder string // the browser that holds it
+	ends   time.Time
+	ended  bool
+	typed  typedProof
+	failed int     // verdicts lost
+	code   *handed // that it was proven by
+	bank   string  // whose answers it leaves
+
+	typedTo, to string // addresses
+	fixed       bool
+	untold      bool
+	hold        time.Time
+	mail        uint16 // which one is the living one
+	unsent      bool   // it was not tried yet
+	until       time.Time
+	again       int // sent again, of an untold one
+	tries       int // codes, and birthdays behind a link of a told one
+	linkTries   int // birthdays behind a link of an untold one
+	from        *trial
+	doneAt      time.Time
+}
+
+// counter says when something was taken, and how often since it began anew.
+type counter struct {
+	times []time.Time
+	total int
+}
+
+func (a counter) in(window time.Duration, now time.Time) (n int) {
+	for _, t := range a.times {
+		if t.After(now.Add(-window)) {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *counter) take(now time.Time) { a.times, a.total = append(a.times, now), a.total+1 }
+
+const day = 24 * time.Hour
+
+// law holds that something is as it must be.
+func (r *model) law(holds bool, text string, args ...any) {
+	if !holds {
+		r.broken(text, args...)
+	}
+}
+
+// answered holds that the program gave the one answer that is right.
+func (r *model) answered(what, rule, want string) {
+	r.law(rule == want, "%s: answered %q, want %q", what, rule, want)
+}
+
+func (r *model) tell(kind credential.MailKind, to []place) {
+	for _, p := range to {
+		r.owedMails = append(r.owedMails, owed{kind, p.address})
+	}
+}
+
+func (r *model) noted(act credential.Act) { r.owedActs = append(r.owedActs, act) }
+
+func (r *model) fixedPlace() (place, bool) {
+	for _, p := range r.on {
+		if p.origin == credential.OriginInPerson || p.origin == credential.OriginImportedInPerson {
+			return p, true
+		}
+	}
+	return place{}, false
+}
+
+func (r *model) recorded(address string) (place, bool) {
+	i := slices.IndexFunc(r.on, func(p place) bool { return p.address == address })
+	if i < 0 {
+		return place{}, false
+	}
+	return r.on[i], true
+}
+
+// past reports whether a procedure has won its verdict.
+func (x *trial) past() bool {
+	return x.step != credential.StepProve && x.step != credential.StepProveReview
+}
+
+// endProven ends what was proven and has not finished.
+func (r *model) endProven(but *trial, heldOnly bool) {
+	for _, x := range r.trials {
+		if x != but && x.past() && (!heldOnly || x.hold.After(r.now)) {
+			x.ended = true
+		}
+	}
+}
+
+// stands reports whether a browser has a procedure at one of the steps. One of
+// which no page tells the verdict goes on waiting whatever ended it.
+func (r *model) stands(x *trial, browser string, at ...credential.Step) bool {
+	if x == nil || x.holder != browser || !r.now.Before(x.ends) || !slices.Contains(at, x.step) {
+		return false
+	}
+	return !x.ended || x.untold && x.step == credential.StepSent
+}
+
+// refusedOutOfStep holds that what was not earned is refused, and reports whether
+// it was earned.
+func (r *model) earned(what string, x *trial, browser, rule string, at ...credential.Step) bool {
+	if r.stands(x, browser, at...) {
+		return true
+	}
+	r.law(rule != "", "%s: taken, and it was not earned", what)
+	return false
+}
+
+// ── the procedure ──
+
+func (r *model) started(id credential.ID, kind credential.ProcedureKind, browser string) {
+	r.trials[id] = &trial{kind: kind, step: credential.StepProve, holder: browser, ends: r.now.Add(r.policy.ProcedureLife)}
+}
+
+func (r *model) proved(x *trial, browser string, typed typedProof, rule string) {
+	if !r.earned("prove", x, browser, rule, credential.StepProve, credential.StepProveReview) {
+		return
+	}
+	r.answered("prove", rule, "")
+	x.typed, x.step = typed, credential.StepProveReview
+}
+
+// asksCode reports whether what was typed is a code that the policy asks.
+func (r *model) asksCode(x *trial) bool {
+	return r.policy.ActivationCode && x.kind == credential.Generate && x.typed.code != ""
+}
+
+// proves reports whether what was typed besides the date proves its person.
+func (r *model) proves(x *trial) bool {
+	switch {
+	case r.asksCode(x):
+		return r.code != nil && x.typed.code == r.code.text && !r.code.used && r.now.Before(r.code.ends)
+	case x.kind == credential.Generate && r.clave != "":
+		return false
+	case r.policy.AsksRecord(x.kind):
+		return x.typed.record
+	case x.kind == credential.Recover && !r.policy.AskedBehindLink:
+		return r.answers != "" && x.typed.answers == r.answers
+	case x.kind == credential.Recover:
+		return r.answers != ""
+	}
+	return true
+}
+
+// judged is the verdict.
+func (r *model) judged(x *trial, browser, rule string) {
+	const what = "verdict"
+	switch {
+	case !r.earned(what, x, browser, rule, credential.StepProveReview):
+		return
+	case x.failed >= r.policy.Attempts:
+		r.answered(what, rule, "attempts")
+		return
+	case r.policy.ActivationCode && !r.asksCode(x):
+		r.answered(what, rule, "")
+		r.askedUntold(x)
+		return
+	}
+	dateAlone := !r.policy.AsksRecord(x.kind) && !r.asksCode(x) && (x.kind == credential.Generate || r.policy.AskedBehindLink)
+	shown := r.strangers.in(day, r.now) < r.policy.Attempts && r.strangers.in(30*day, r.now) < r.policy.AttemptsTotal
+	charged := x.typed.date && r.ownerRoom() && (shown || !dateAlone)
+	if charged && r.proves(x) {
+		r.answered(what, rule, "")
+		x.step = credential.StepContact
+		if x.kind == credential.Generate && r.policy.OwnQuestions > 0 {
+			x.step = credential.StepQuestions
+		}
+		if r.asksCode(x) {
+			x.code = r.code
+		}
+		return
+	}
+	if shown {
+		r.answered(what, rule, "proof")
+		r.strangers.take(r.now)
+	} else {
+		r.answered(what, rule, "attempts")
+	}
+	if charged {
+		r.proof.take(r.now)
+	}
+	x.failed++
+	x.step, x.typed.answers, x.typed.code = credential.StepProve, "", ""
+}
+
+func (r *model) ownerRoom() bool {
+	return r.proof.in(r.policy.AttemptWindow, r.now) < r.policy.Attempts && r.proof.total < r.policy.AttemptsTotal
+}
+
+// askedUntold is a verdict that no page tells: a mail leaves only to an address
+// that was proven before.
+func (r *model) askedUntold(x *trial) {
+	x.untold, x.step, x.ends = true, credential.StepSent, r.now.Add(r.policy.LinkCap)
+	if !x.typed.date || (x.kind == credential.Recover) != (r.clave != "") {
+		return
+	}
+	if p, ok := r.fixedPlace(); ok {
+		x.to, x.fixed = p.address, true
+	} else if i := slices.IndexFunc(r.on, func(p place) bool { return p.origin == credential.OriginConfirmed }); i >= 0 && x.kind == credential.Recover {
+		x.to = r.on[i].address
+	}
+	if !r.queuedUntold(x) {
+		x.to = ""
+	}
+}
+
+func (r *model) queuedUntold(x *trial) bool {
+	if x.to == "" || r.unproven.in(r.policy.MailWindow, r.now) >= r.policy.UnprovenMails {
+		return false
+	}
+	r.unproven.take(r.now)
+	x.newMail()
+	return true
+}
+
+func (x *trial) newMail() { x.mail, x.unsent, x.until = x.mail+1, true, time.Time{} }
+
+// answersSet is the page of the bank, or that of picture, question and address.
+func (r *model) answersSet(x *trial, browser, whose, to, rule string) {
+	if !r.earned("questions", x, browser, rule, credential.StepQuestions, credential.StepContact, credential.StepContactReview) {
+		return
+	}
+	if x.kind != credential.Generate || r.policy.OwnQuestions == 0 {
+		r.law(rule != "", "questions: taken where none are asked")
+		return
+	}
+	r.answered("questions", rule, "")
+	x.bank, x.step = whose, credential.StepContact
+	if r.policy.SecurityImage {
+		x.typedTo, x.step = to, credential.StepContactReview
+	}
+}
+
+func (r *model) contactSet(x *trial, browser, to, rule string) {
+	if !r.earned("contact", x, browser, rule, credential.StepContact, credential.StepContactReview) {
+		return
+	}
+	r.answered("contact", rule, "")
+	x.typedTo, x.step = to, credential.StepContactReview
+}
+
+// contactAccepted queues the mail. To an address that is not on record, where one
+// is, it leaves after the hold, and every address on record is told first.
+func (r *model) contactAccepted(x *trial, browser, rule string) {
+	if !r.earned("send", x, browser, rule, credential.StepContactReview) {
+		return
+	}
+	change := false
+	x.to = x.typedTo
+	if p, ok := r.fixedPlace(); ok {
+		x.to, x.fixed = p.address, true
+	} else if _, ok := r.recorded(x.to); !ok && len(r.on) > 0 {
+		if r.now.Before(r.disputed) {
+			r.answered("send", rule, "disputed")
+			return
+		}
+		change = true
+		r.endProven(x, true)
+	}
+	r.answered("send", rule, "")
+	x.step, x.ends = credential.StepSent, r.now.Add(7*day)
+	if change {
+		x.hold = r.now.Add(r.policy.AddressHold)
+		x.ends = x.hold.Add(7 * day)
+	}
+	if r.queued(x) && change {
+		r.tell(credential.MailAddressChange, r.on)
+	}
+}
+
+func (r *model) queued(x *trial) bool {
+	if r.mails.in(r.policy.MailWindow, r.now) >= r.policy.ProvenMails {
+		return false
+	}
+	r.mails.take(r.now)
+	x.newMail()
+	return true
+}
+
+func (r *model) resent(x *trial, browser, rule string) {
+	if !r.earned("resend", x, browser, rule, credential.StepSent) {
+		return
+	}
+	spent := int(x.mail) > r.policy.Resends
+	if x.untold {
+		spent = x.again >= r.policy.Resends
+	}
+	switch waits := x.hold.After(r.now) || x.unsent; {
+	case !x.untold && waits:
+		r.answered("resend", rule, "")
+	case spent:
+		r.answered("resend", rule, "resends")
+	case x.untold:
+		r.answered("resend", rule, "")
+		x.again++
+		if !x.ended {
+			r.queuedUntold(x)
+		}
+	default:
+		r.answered("resend", rule, "")
+		r.queued(x)
+	}
+}
+
+func (r *model) abandoned(x *trial, browser, rule string) {
+	if x == nil || x.holder != browser || rule != "" {
+		return
+	}
+	x.holder = ""
+	x.ended = x.ended || !slices.Contains([]credential.Step{credential.StepSent, credential.StepOwnQuestion, credential.StepClave, credential.StepDone}, x.step)
+}
+
+// mailed is a mail with a link that left.
+func (r *model) mailed(o credential.Outgoing, to string) {
+	x := r.trials[o.Procedure]
+	if o.Kind == credential.MailUnlock {
+		fixed, ok := r.fixedPlace()
+		r.law(r.unlockMails > 0 && ok && to == fixed.address, "a mail of an unlock that nobody is due")
+		r.unlockMails--
+		x = &trial{kind: credential.Unlock, step: credential.StepSent, to: to, mail: 1, unsent: true, ends: r.now.Add(r.policy.LinkCap)}
+		r.trials[o.Procedure] = x
+	}
+	r.law(x != nil && !x.ended && x.unsent && r.now.Before(x.ends) && !r.now.Before(x.hold) && o.Generation == x.mail && to == x.to,
+		"a mail left that is not due")
+	x.unsent = false
+	if end := r.now.Add(r.policy.LinkCap); end.Before(x.ends) {
+		x.ends = end
+	}
+	x.until = r.now.Add(r.policy.LinkLife)
+	if x.ends.Before(x.until) {
+		x.until = x.ends
+	}
+}
+
+// lives reports whether a mailed link still opens something.
+func (r *model) lives(x *trial, mail uint16) bool {
+	behind := []credential.Step{credential.StepSent, credential.StepOwnQuestion, credential.StepClave}
+	return x != nil && !x.ended && r.now.Before(x.ends) && slices.Contains(behind, x.step) && mail == x.mail && r.now.Before(x.until)
+}
+
+// linkOpened is «Continuar»; mine is the procedure that the browser holds, birthday
+// whether the right one was typed. id is the procedure that it holds afterwards.
+func (r *model) linkOpened(x, mine *trial, mail uint16, browser string, birthday bool, id credential.ID, rule string) {
+	const what = "link"
+	switch {
+	case !r.lives(x, mail) || x.kind == credential.Unlock:
+		r.law(rule != "", "a link that is over, or opens no page, was taken")
+		return
+	case mine != nil && mine.from == x && mine.holder == browser && !mine.ended && r.now.Before(mine.ends):
+		r.answered(what, rule, "") // begun here before
+		return
+	case mine == x && x.holder == browser:
+		r.answered(what, rule, "")
+		if x.step != credential.StepClave {
+			r.openClave(x, browser)
+		}
+		return
+	}
+	spent := &x.tries
+	if x.untold {
+		spent = &x.linkTries
+	}
+	switch {
+	case *spent >= r.policy.CodeTries:
+		r.answered(what, rule, "code_tries")
+		return
+	case !x.untold && !r.codeRoom():
+		r.answered(what, rule, "code_day")
+		return
+	}
+	*spent++
+	if !birthday {
+		r.answered(what, rule, "birthday")
+		if !x.untold {
+			r.codes.take(r.now)
+		}
+		return
+	}
+	r.answered(what, rule, "")
+	if x.untold { // it stays as it is where it waits
+		begun := *x
+		begun.untold, begun.from, begun.tries = false, x, 0
+		x = &begun
+		r.trials[id] = x
+	}
+	r.openClave(x, browser)
+}
+
+func (r *model) codeRoom() bool { return r.codes.in(day, r.now) < 20 && r.codes.total < 100 }
+
+func (r *model) codeTyped(x *trial, browser string, right bool, rule string) {
+	const what = "code"
+	if !r.earned(what, x, browser, rule, credential.StepSent) {
+		return
+	}
+	alive := x.to != "" && !x.ended && r.now.Before(x.until) && r.codes.total < 100
+	wrong := "code_untold"
+	switch {
+	case !x.untold && !r.now.Before(x.until):
+		r.answered(what, rule, "mail_expired")
+		return
+	case x.tries >= r.policy.CodeTries:
+		r.answered(what, rule, "code_tries")
+		return
+	case !x.untold && !r.codeRoom():
+		r.answered(what, rule, "code_day")
+		return
+	case !x.untold:
+		wrong = "code"
+	}
+	x.tries++
+	if right && alive {
+		r.answered(what, rule, "")
+		r.openClave(x, browser)
+		return
+	}
+	r.answered(what, rule, wrong)
+	if alive {
+		r.codes.take(r.now)
+	}
+}
+
+func (r *model) openClave(x *trial, browser string) {
+	x.step, x.holder = credential.StepClave, browser
+	if x.kind == credential.Recover && r.policy.AskedBehindLink {
+		x.step = credential.StepOwnQuestion
+	}
+	if end := r.now.Add(r.policy.ProcedureLife); end.Before(x.ends) {
+		x.ends = end
+	}
+}
+
+func (r *model) ownAnswered(x *trial, browser, whose, rule string) {
+	if !r.earned("own answer", x, browser, rule, credential.StepOwnQuestion) {
+		return
+	}
+	switch {
+	case x.failed >= r.policy.Attempts, !r.ownerRoom():
+		r.answered("own answer", rule, "attempts")
+	case whose == r.answers:
+		r.answered("own answer", rule, "")
+		x.step = credential.StepClave
+	default:
+		r.answered("own answer", rule, "own_answer")
+		r.proof.take(r.now)
+		x.failed++
+	}
+}
+
+// claveSet is «Generar», the one act that sets a clave by a proof.
+func (r *model) claveSet(x *trial, browser, clave, rule string) {
+	const what = "clave"
+	switch {
+	case x != nil && x.step == credential.StepDone && x.holder == browser && r.now.Before(x.ends):
+		if rule == "" {
+			r.law(clave == r.clave && r.now.Sub(x.doneAt) <= time.Minute, "a used link set a clave again")
+		}
+		return
+	case !r.earned(what, x, browser, rule, credential.StepClave):
+		return
+	case x.code != nil && (x.code.used || x.code != r.code):
+		r.answered(what, rule, "activation_code")
+		return
+	}
+	r.answered(what, rule, "")
+	x.step, x.ended, x.doneAt = credential.StepDone, true, r.now
+	if x.code != nil {
+		x.code.used = true
+	}
+	if x.from != nil {
+		x.from.ended = true
+	}
+	r.endProven(x, false)
+	told, level, endsLock := r.addressProven(x)
+	if x.code != nil {
+		level = credential.InPerson
+	}
+	if r.level == credential.Declared && level == credential.InPerson {
+		r.answers = "" // nothing set below opens the account above
+	}
+	if x.kind == credential.Generate {
+		r.answers = x.bank
+	}
+	r.clave, r.level, r.known = clave, level, browser
+	r.endVisits()
+	r.proof.total, r.codes.total = 0, 0
+	r.newClaveCount(x.kind == credential.Recover && endsLock || level == credential.InPerson)
+	if x.kind == credential.Generate {
+		r.noted(credential.ActClaveGenerated)
+		r.tell(credential.MailClaveSet, told)
+	} else {
+		r.noted(credential.ActClaveRecovered)
+		r.tell(credential.MailClaveRecovered, told)
+	}
+}
+
+// addressProven is what a used link proves of its address: whom to tell, the
+// level, and whether it was confirmed before.
+func (r *model) addressProven(x *trial) (told []place, level credential.Level, before bool) {
+	if x.fixed {
+		level = credential.Declared
+		if p, _ := r.fixedPlace(); p.origin == credential.OriginInPerson {
+			level = credential.InPerson
+		}
+		return r.on, level, true
+	}
+	proven := place{x.to, credential.OriginConfirmed}
+	for _, p := range r.on {
+		if p.address != x.to {
+			told = append(told, p)
+		}
+		before = before || p == proven
+	}
+	r.on = []place{proven}
+	return append(told, proven), credential.Declared, before
+}
+
+func (r *model) endVisits() {
+	for _, v := range r.visits {
+		v.over = true
+	}
+}
+
+// newClaveCount ends what was counted against a clave that is no more.
+func (r *model) newClaveCount(endLock bool) {
+	r.wrong.total, r.wrongKnown.total = 0, 0
+	if endLock {
+		r.wrong.times, r.wrongKnown.times = nil, nil
+	}
+}
+
+// ── the clave ──
+
+// claveTried holds the answer to a clave against the lock, and reports whether it
+// was the right one.
+func (r *model) claveTried(browser, clave, rule string) bool {
+	count := &r.wrong
+	if r.known == browser {
+		count = &r.wrongKnown
+	}
+	locked := count.in(r.policy.LockLife, r.now) >= r.policy.LockAfter
+	right := r.clave != "" && clave == r.clave && count.total < 100
+	switch {
+	case locked:
+		r.answered("clave typed", rule, "locked")
+		return false
+	case rule == "wait":
+		n := len(count.times)
+		r.law(n >= 2 && r.now.Sub(count.times[n-1]) < 10*time.Second, "made to wait without a reason")
+		return false
+	case !right:
+		r.answered("clave typed", rule, "log_in")
+		count.take(r.now)
+		return false
+	}
+	r.answered("clave typed", rule, "")
+	r.wrongKnown.times = nil
+	r.wrong.total, r.wrongKnown.total = 0, 0
+	return true
+}
+
+func (r *model) loggedIn(browser, clave string, token credential.SessionToken, rule string) {
+	if r.claveTried(browser, clave, rule) {
+		r.visits = append(r.visits, &visit{browser: browser, token: token, seen: r.now, ends: r.now.Add(r.policy.SessionLife)})
+		r.noted(credential.ActLoggedIn)
+	}
+}
+
+// live reports whether a session is.
+func (r *model) live(v *visit) bool {
+	return v != nil && !v.over && r.now.Before(v.ends) && r.now.Before(v.seen.Add(r.policy.SessionIdle))
+}
+
+func (r *model) used(v *visit) {
+	if r.now.Sub(v.seen) >= time.Minute {
+		v.seen = r.now
+	}
+}
+
+func (r *model) sessionEnded(v *visit, rule string) {
+	if r.live(v) {
+		r.answered("log out", rule, "")
+		v.over = true
+		r.noted(credential.ActLoggedOut)
+		return
+	}
+	r.answered("log out", rule, "session")
+}
+
+// claveChanged is «Cambio de clave»; in is the session it is done in, or nil.
+func (r *model) claveChanged(browser string, in *visit, within, keep bool, current, clave string, token credential.SessionToken, rule string) {
+	if within && !r.live(in) {
+		r.answered("change", rule, "session")
+		return
+	}
+	if !r.claveTried(browser, current, rule) {
+		return
+	}
+	r.clave, r.known = clave, browser
+	r.endProven(nil, false)
+	if within && keep {
+		in.over = true
+	} else {
+		r.endVisits()
+	}
+	if within {
+		r.visits = append(r.visits, &visit{browser: browser, token: token, seen: r.now, ends: in.ends})
+	}
+	r.noted(credential.ActClaveChanged)
+	r.tell(credential.MailClaveChanged, r.on)
+}
+
+// ── lock, notices, counter ──
+
+func (r *model) unlockAsked(rule string) {
+	r.answered("unlock", rule, "")
+	locked := r.wrong.in(r.policy.LockLife, r.now) >= r.policy.LockAfter || r.wrongKnown.in(r.policy.LockLife, r.now) >= r.policy.LockAfter
+	if _, ok := r.fixedPlace(); ok && locked && r.clave != "" && r.unlocks.in(r.policy.MailWindow, r.now) < r.policy.UnprovenMails {
+		r.unlocks.take(r.now)
+		r.unlockMails++
+	}
+}
+
+func (r *model) lockOpened(x *trial, mail uint16, browser, rule string) {
+	if !r.lives(x, mail) || x.kind != credential.Unlock {
+		r.law(rule != "", "a link that is over, or of something else, ended a lock")
+		return
+	}
+	r.answered("open lock", rule, "")
+	x.ended = true
+	r.endProven(x, false)
+	r.newClaveCount(true)
+	r.known = browser
+	r.noted(credential.ActUnlocked)
+	r.tell(credential.MailUnlocked, r.on)
+}
+
+// objected is the press behind «No fui yo».
+func (r *model) objected(n *notice, cancelled bool, rule string) {
+	if !r.now.Before(n.ends) {
+		r.answered("objection", rule, "objection")
+		return
+	}
+	r.answered("objection", rule, "")
+	may := n.kind == credential.MailAddressChange && !n.used && n.about != nil && !n.about.ended && r.now.Before(n.about.ends)
+	r.law(cancelled == may, "objection: cancelled %v, want %v", cancelled, may)
+	if may {
+		n.used = true
+		r.endProven(nil, false)
+		r.disputed = n.ends
+		r.noted(credential.ActObjected)
+	}
+}
+
+func (r *model) codeIssued(text string, ends time.Time) {
+	r.code = &handed{text: text, ends: ends}
+	r.proof = counter{}
+	r.noted(credential.ActActivationCodeIssued)
+	r.tell(credential.MailActivationCode, r.on)
+}
