@@ -140,7 +140,9 @@ func (r *model) tell(kind credential.MailKind, to []place) {
 	}
 }
 
-func (r *model) noted(act credential.Act) { r.owedActs = append(r.owedActs, act) }
+func (r *model) noted(act credential.Act) {
+	r.owedActs = append(r.owedActs, act)
+}
 
 func (r *model) fixedPlace() (place, bool) {
 	for _, p := range r.on {
@@ -657,8 +659,10 @@ func (r *model) live(v *visit) bool {
 	return v != nil && !v.over && r.now.Before(v.ends) && r.now.Before(v.seen.Add(r.policy.SessionIdle))
 }
 
-func (r *model) used(v *visit) {
-	if r.now.Sub(v.seen) >= time.Minute {
+// looked is a use of a session, noted at most once a minute.
+func (r *model) looked(v *visit, shown bool) {
+	r.law(shown == r.live(v), "the account is shown: %v, want %v", shown, !shown)
+	if shown && r.now.Sub(v.seen) >= time.Minute {
 		v.seen = r.now
 	}
 }
