@@ -134,8 +134,8 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 }
 
 // chargeClave takes one comparison of a clave, in its own transaction, from the
-// counter of known browsers or from that of all others. Both are read and
-// written whoever the number is of.
+// counter of known browsers or from that of all others. What is read and written
+// depends on the browser alone, and not on whose the number is.
 func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, now time.Time) (claveCharge, error) {
 	var charge claveCharge
 	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
@@ -144,30 +144,27 @@ func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, no
 			return err
 		}
 		charge = claveCharge{budget: BudgetClave}
-		known, err := tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
+		if !by.Device.IsZero() {
+			known, err := tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
+			if err != nil {
+				return err
+			}
+			if known {
+				charge.budget = BudgetClaveKnown
+			}
+		}
+		a, err := tx.Attempts(subject, charge.budget)
+		if err == nil {
+			err = s.claveRoom(a, now)
+		}
 		if err != nil {
 			return err
 		}
-		if known {
-			charge.budget = BudgetClaveKnown
-		}
-		for _, budget := range []Budget{BudgetClave, BudgetClaveKnown} {
-			a, err := tx.Attempts(subject, budget)
-			if err != nil {
-				return err
-			}
-			if budget == charge.budget {
-				err = s.claveRoom(a, now)
-				if err != nil {
-					return err
-				}
-				charge.may = a.Total < claveInAll
-				a.take(now, s.policy.LockLife)
-			}
-			err = tx.SaveAttempts(a)
-			if err != nil {
-				return err
-			}
+		charge.may = a.Total < claveInAll
+		a.take(now, s.policy.LockLife)
+		err = tx.SaveAttempts(a)
+		if err != nil {
+			return err
 		}
 		charge.account, err = tx.Account(subject)
 		return ignoreNoRow(err)
@@ -217,6 +214,9 @@ func settleClave(tx Tx, subject Subject, charged Budget, now time.Time) error {
 		a, err := tx.Attempts(subject, budget)
 		if err != nil {
 			return err
+		}
+		if budget != charged && a.Total == 0 && (budget == BudgetClave || len(a.Times) == 0) {
+			continue // it is as it should be
 		}
 		if budget == charged {
 			a.giveBack(now)

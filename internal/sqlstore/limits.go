@@ -67,9 +67,11 @@ func (t *tx) Mark(scope string, key [32]byte, s credential.Subject, at time.Time
 	return wrap("marking", err)
 }
 
-// Marks implements [credential.Tx]. The instant itself counts.
+// Marks implements [credential.Tx]. The instant itself counts. SQLite prepares a
+// statement again whose plan its values could change, each time: the additions
+// keep the instant and the limit out of the plan.
 func (t *tx) Marks(scope string, key [32]byte, since time.Time, atMost int) (n int, err error) {
-	err = t.one(`SELECT count(*) FROM (SELECT 1 AS one FROM marks WHERE scope = $1 AND hash = $2 AND latest >= $3 LIMIT $4) AS found`,
+	err = t.one(`SELECT count(*) FROM (SELECT 1 AS one FROM marks WHERE scope = $1 AND hash = $2 AND latest + 0 >= $3 LIMIT $4 + 0) AS found`,
 		[]any{scope, key[:], millis(since), int64(atMost)}, &n)
 	return n, wrap("counting marks", err)
 }
