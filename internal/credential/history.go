@@ -43,7 +43,10 @@ var historyActs = map[HistoryKind][]Act{
 	HistoryClave: {
 		ActClaveGenerated, ActClaveRecovered, ActClaveChanged, ActUnlockAsked, ActUnlocked, ActQuestionsSet, ActActivationCodeIssued,
 	},
-	HistoryEmail:  {ActContactTyped, ActMailAsked, ActLinkOpened, ActCodeFailed, ActCodeHeld, ActRegisterAddress},
+	HistoryEmail: {
+		ActContactTyped, ActMailAsked, ActLinkOpened, ActCodeFailed, ActCodeHeld, ActRegisterAddress,
+		ActAddressAsked, ActAddressCancelled, ActAddressChanged,
+	},
 	HistoryLogIns: {ActLoggedIn, ActLogInFailed, ActLoggedOut},
 	HistoryProofs: {ActStarted, ActTyped, ActProofFailed, ActProofPassed, ActExtended, ActAbandoned},
 }

@@ -88,6 +88,47 @@ func TestLogIn(t *testing.T) {
 	})
 }
 
+// Another session is closed with the clave given again, unless the log-in is fresh;
+// a session alone closes none, and a clave tried there counts like a log-in's.
+func TestClosingAsksTheClave(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn, idle())
+		p := w.people["con-clave"]
+		found, owner := w.browser(), w.browser()
+		found.logIn(p, p.Clave).want(303)
+		w.clock.advance(6 * time.Minute)
+		owner.logIn(p, p.Clave).want(303)
+		page := found.get("/mi-cuenta").want(200).press("Cerrar").want(303).follow().want(200)
+		if !owner.inside() {
+			t.Fatal("a session that was found open closes its owner's")
+		}
+		page.press("Cerrar la sesión").want(422)
+		page.press("Cerrar la sesión", "actual", "una clave equivocada").want(422)
+		if !owner.inside() || w.charges(p) != [2]int{} {
+			t.Error("a wrong clave closes a session, or is charged to a proof")
+		}
+		before := found.clone()
+		page.press("Cerrar la sesión", "actual", p.Clave).want(303).follow().want(200)
+		if owner.inside() || !found.inside() || before.inside() {
+			t.Error("the right clave leaves the other session, ends this one, or keeps its token")
+		}
+		page.press("Cerrar la sesión", "actual", p.Clave).want(303).follow().want(200) // closed already
+		if got := w.acts(p, credential.ActLoggedOut); got != 1 {
+			t.Errorf("%d sessions closed in the history, want 1", got)
+		}
+		// Of another person: nothing happens, and nothing is told.
+		q := w.people["con-clave-presencial"]
+		theirs, mine := w.browser(), w.browser()
+		theirs.logIn(q, q.Clave).want(303)
+		mine.logIn(p, p.Clave).want(303)
+		id, _, _ := strings.Cut(theirs.cookies["sesion"], ".")
+		mine.send(http.MethodPost, "/mi-cuenta/sesiones", url.Values{"sesion": {id}}).want(303)
+		if a := mine.get("/mi-cuenta/sesiones?sesion=" + id).want(303); a.Header().Get("Location") != "/mi-cuenta" || !theirs.inside() {
+			t.Error("the session of another person was closed, or shown")
+		}
+	})
+}
+
 // A session ends by itself: after a while of nothing, and in the end however
 // much it is used; edited, of another kind or stolen it is "please log in".
 func TestSessionEnds(t *testing.T) {

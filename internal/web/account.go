@@ -62,8 +62,16 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// endSession is «Cerrar» beside another session.
-func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {
+// closeView is the page that asks the clave before another session is closed.
+type closeView struct {
+	base
+	Problems          problems
+	ID, Device, Since string
+}
+
+// closeSession is «Cerrar» beside another session, and the button of the page
+// that asks the clave.
+func (s *Server) closeSession(w http.ResponseWriter, r *http.Request) error {
 	err := form(r)
 	if err != nil {
 		return err
@@ -73,13 +81,52 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {
 		return s.toLogIn(w, r)
 	}
 	which, _ := credential.ParseID(r.PostForm.Get("sesion"))
-	err = s.Service.EndSession(r.Context(), s.actor(r), token, which)
+	next, err := s.Service.CloseSession(r.Context(), s.actor(r), token, which, r.PostForm.Get("actual"))
+	switch {
+	case err == nil:
+		if next != token {
+			s.setCookie(w, cookieSession, next.Token(), 0)
+		}
+		redirect(w, pathAccount)
+		return nil
+	case credential.IsKind(err, credential.Expired):
+		return s.toLogIn(w, r)
+	case !r.PostForm.Has("actual") && credential.IsKind(err, credential.Invalid):
+		redirect(w, pathSessions+"?sesion="+which.String())
+		return nil
+	}
+	return s.refused(w, r, err, func(status int, p problems) error { return s.closePage(w, r, status, token, which, p) })
+}
+
+func (s *Server) showClose(w http.ResponseWriter, r *http.Request) error {
+	token, ok := s.session(r)
+	if !ok {
+		return s.toLogIn(w, r)
+	}
+	which, _ := credential.ParseID(r.URL.Query().Get("sesion"))
+	return s.closePage(w, r, http.StatusOK, token, which, nil)
+}
+
+func (s *Server) closePage(w http.ResponseWriter, r *http.Request, status int, token credential.SessionToken, which credential.ID, p problems) error {
+	home, err := s.Service.Home(r.Context(), token)
 	if credential.IsKind(err, credential.Expired) {
 		return s.toLogIn(w, r)
 	}
 	if err != nil {
 		return err
 	}
-	redirect(w, pathAccount)
+	for _, x := range home.Sessions {
+		if x.ID != which || x.ID == home.Session {
+			continue
+		}
+		view := closeView{
+			base: s.base(r, s.Words.Text("session_close.title")), Problems: p,
+			ID: which.String(), Device: s.Words.Text("browser." + x.Browser), Since: s.Words.DateTime(x.CreatedAt),
+		}
+		view.Problem = len(p) > 0
+		s.render(w, r, status, "session_close", view)
+		return nil
+	}
+	redirect(w, pathAccount) // it is closed, or was never theirs
 	return nil
 }

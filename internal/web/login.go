@@ -71,7 +71,7 @@ func (s *Server) endEarlier(r *http.Request) error {
 	if !ok {
 		return nil
 	}
-	err := s.Service.EndSession(r.Context(), s.actor(r), earlier, earlier.ID)
+	err := s.Service.EndSession(r.Context(), s.actor(r), earlier)
 	if credential.IsKind(err, credential.Expired) {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (s *Server) toLogIn(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) error {
 	token, ok := s.session(r)
 	if ok {
-		err := s.Service.EndSession(r.Context(), s.actor(r), token, token.ID)
+		err := s.Service.EndSession(r.Context(), s.actor(r), token)
 		if err != nil && !credential.IsKind(err, credential.Expired) {
 			return err
 		}

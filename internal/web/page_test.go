@@ -150,6 +150,11 @@ func views(s *Server) []shown {
 			base: fullOutside(s, "log_in.title"), numberView: numberView{Documents: documents, Number: "171003406"},
 			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("clave", "rule.password.empty")},
 		}},
+		{"session_close", "zero", closeView{base: zero}},
+		{"session_close", "problems", closeView{
+			base: fullOutside(s, "session_close.title"), ID: "s-2", Device: "una computadora con Windows", Since: "4 de marzo de 2026, 10:00",
+			Problems: problems{rule("actual", "rule.current.empty")},
+		}},
 		{"history", "zero", historyView{base: zero}},
 		{"history", "problems", historyView{
 			base: fullOutside(s, "history.title"), Filtered: true, From: day{Value: "ayer"}, CSV: pathHistory + ".csv", MadeAt: "5 de marzo de 2026, 10:00",

@@ -110,6 +110,7 @@ const (
 	pathLogOut        = "/salir"
 	pathAccount       = "/mi-cuenta"
 	pathAddress       = pathAccount + "/correo"
+	pathSessions      = pathAccount + "/sesiones"
 	pathHistory       = pathAccount + "/historia"
 	pathChange        = "/clave/cambiar"
 	pathUnlock        = "/clave/desbloquear"
@@ -163,7 +164,8 @@ func (s *Server) Citizens() http.Handler {
 	handle("GET "+pathLogOut, s.said("logged_out"))
 	handle("POST "+pathLogOut, s.logOut)
 	handle("GET "+pathAccount, s.showAccount)
-	handle("POST "+pathAccount+"/sesiones", s.endSession)
+	handle("GET "+pathSessions, s.showClose)
+	handle("POST "+pathSessions, s.closeSession)
 	handle("GET "+pathHistory, s.showHistory)
 	handle("GET "+pathHistory+".csv", s.historyCSV)
 	handle("GET "+pathAddress, s.showAddress)
