@@ -788,7 +788,7 @@ func (p *play) acts() map[string]func(*rapid.T) {
 		},
 		"log out": func() {
 			if b := p.seat(); b.visit != nil {
-				err := p.service.EndSession(context.Background(), b.actor(), b.visit.token, b.visit.token.ID)
+				err := p.service.EndSession(context.Background(), b.actor(), b.visit.token)
 				p.r.sessionEnded(b.visit, p.rule(err))
 			}
 		},
