@@ -127,7 +127,7 @@ func (k *KeyRing) sign(h AuditHeads) AuditHeads {
 
 // headsHold reports whether the heads were signed by this ring.
 func (k *KeyRing) headsHold(h AuditHeads) bool {
-	return ed25519.Verify(k.signer.Public().(ed25519.PublicKey), h.message(), h.Signature)
+	return ed25519.Verify(k.PublicKey(), h.message(), h.Signature)
 }
 
 // AuditFault is the first thing wrong in a chain.

@@ -92,8 +92,12 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		if replaced {
 			return nil
 		}
+		kind := changeKind(account.MustChange)
 		account.Clave, account.MustChange = hash, false
 		err = tx.SaveAccount(account)
+		if err == nil {
+			err = attended(tx, kind, time.Time{}, now)
+		}
 		if err == nil {
 			err = settleClave(tx, subject, tried.budget, now)
 		}

@@ -184,6 +184,10 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if err != nil {
 		return DeviceID{}, err
 	}
+	err = attended(tx, p.Kind, p.CreatedAt, now)
+	if err != nil {
+		return DeviceID{}, err
+	}
 	return device, audited(tx, p, by, act, now, map[string]string{"level": earned.String()})
 }
 

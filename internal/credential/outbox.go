@@ -121,6 +121,10 @@ func (s *Service) MailAccepted(ctx context.Context, m Outgoing) error {
 			return nil
 		}
 		p.Accepted = now
+		err = delivered(tx, p, m.Mail, now)
+		if err != nil {
+			return err
+		}
 		return tx.SaveProcedure(p)
 	})
 }

@@ -168,6 +168,9 @@ type Tx interface {
 	// details opened.
 	AuditOf(s Subject, q AuditQuery) ([]AuditEntry, error)
 
+	// Count adds to the public figures. It is one write, and holds nothing of anybody.
+	Count(f Figure) error
+
 	// Meta and SetMeta keep a few facts about the database itself (seed,
 	// version of the data). Meta is "" where nothing is stored.
 	// SwapMeta replaces a fact in one statement if it still is what the caller

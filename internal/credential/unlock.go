@@ -139,6 +139,10 @@ func (s *Service) OpenLock(ctx context.Context, by Actor, l Link) (_ DeviceID, e
 		if err != nil {
 			return err
 		}
+		err = attended(tx, p.Kind, p.CreatedAt, now)
+		if err != nil {
+			return err
+		}
 		device, err = s.rememberDevice(tx, by, p.Subject, now)
 		if err != nil {
 			return err

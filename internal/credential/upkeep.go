@@ -36,19 +36,11 @@ func (s *Service) Sweep(ctx context.Context) (int64, error) {
 // SignHeads reads the heads of all audit chains and signs them, to be kept
 // outside the database.
 func (s *Service) SignHeads(ctx context.Context) (AuditHeads, error) {
-	heads := AuditHeads{At: s.now()}
-	err := s.store.View(ctx, func(tx Tx) error {
-		for shard := range uint8(AuditShards) {
-			seq, last, err := tx.AuditLast(shard)
-			if err != nil {
-				return err
-			}
-			heads.Seq[shard], heads.MAC[shard] = seq, last
-		}
-		return nil
+	now := s.now()
+	var heads AuditHeads
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		heads, err = s.keys.SignHeads(tx, now)
+		return err
 	})
-	if err != nil {
-		return AuditHeads{}, err
-	}
-	return s.keys.sign(heads), nil
+	return heads, err
 }

@@ -308,18 +308,19 @@ func (s *Store) contents(ctx context.Context) (c Contents, err error) {
 }
 
 // A backup may be of an older schema: since which version people stand in
-// generations, and since which there are activation codes, and sessions.
+// generations, and since which there are activation codes, sessions, and figures.
 const (
 	generationsSince = 2
 	codesSince       = 3
 	sessionsSince    = 4
+	figuresSince     = 6
 )
 
 // Rewind makes an opened backup one that may be put into use: everything that
 // lived for somebody when it was made is ended, in one transaction, with an audit
 // row. later is a backup of the database it replaces, "" where that cannot be
-// read: of it come the attempts spent, the secrets used and the disputes. The file
-// is no backup any more.
+// read: of it come the attempts spent, the secrets used, the disputes and the
+// public figures. The file is no backup any more.
 func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r credential.Rewound, err error) {
 	if later != "" {
 		_, err = s.write.db.ExecContext(ctx, "ATTACH $1 AS later", later)
@@ -330,21 +331,19 @@ func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r crede
 	err = s.Update(ctx, 0, func(update credential.Tx) error {
 		t := update.(*tx)
 		r = credential.Rewound{Spent: later != ""}
-		if later != "" {
-			err := t.carryOver()
-			if err != nil {
-				return err
-			}
+		var schema int
+		err := t.one("SELECT count(*) FROM schema_migrations", nil, &schema)
+		if err == nil && later != "" {
+			err = t.carryOver(schema)
+		}
+		if err != nil {
+			return err
 		}
 		made, err := t.Meta(metaBackup)
 		if err != nil {
 			return err
 		}
-		var schema int
-		err = t.one("SELECT count(*) FROM schema_migrations", nil, &schema)
-		if err != nil {
-			return err
-		}
+		var seen int64
 		for _, end := range []struct {
 			query string
 			args  []any
@@ -355,11 +354,12 @@ func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r crede
 			{`UPDATE outbox SET ended = $1, ended_at = $2, leased_until = 0, recipient = NULL, facts = NULL WHERE ended = ''`,
 				[]any{string(credential.MailDropped), millis(at)}, &r.Mails},
 			{`UPDATE activation_codes SET used_at = $1 WHERE used_at = 0`, []any{millis(at)}, &r.Codes},
+			{`UPDATE procedures SET counted = 1 WHERE counted = 0 AND ended = $1`, []any{string(credential.TimedOut)}, &seen}, // a restore ended them, and no citizen
 			{`DELETE FROM devices`, nil, &r.Devices},
 			{`DELETE FROM sessions`, nil, &r.Sessions},
 			{`DELETE FROM meta WHERE name = $1`, []any{metaBackup}, new(int64)},
 		} {
-			if end.n == &r.Codes && schema < codesSince || end.n == &r.Sessions && schema < sessionsSince {
+			if end.n == &r.Codes && schema < codesSince || end.n == &r.Sessions && schema < sessionsSince || end.n == &seen && schema < figuresSince {
 				continue
 			}
 			*end.n, err = t.exec(end.query, end.args...)
@@ -384,8 +384,29 @@ func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r crede
 
 // carryOver takes what must not go back in time from the later state. A counter
 // that the later state reset stays as the backup has it: too strict is the safe
-// side.
-func (t *tx) carryOver() error {
+// side. What the public was told stands, whatever is forgotten here.
+func (t *tx) carryOver(schema int) error {
+	var later int
+	err := t.one("SELECT count(*) FROM later.schema_migrations", nil, &later)
+	if err != nil {
+		return err
+	}
+	if schema >= figuresSince && later >= figuresSince {
+		for _, query := range []string{
+			`DELETE FROM figure_events`, `DELETE FROM figure_counts`, `DELETE FROM figure_records`,
+			`INSERT INTO figure_events (id, day, measure, kind, detail, bucket)
+				SELECT id, day, measure, kind, detail, bucket FROM later.figure_events`,
+			`INSERT INTO figure_counts (day, measure, kind, detail, bucket, n)
+				SELECT day, measure, kind, detail, bucket, n FROM later.figure_counts`,
+			`INSERT INTO figure_records (seq, month, state, at, body, heads, previous, signature)
+				SELECT seq, month, state, at, body, heads, previous, signature FROM later.figure_records`,
+		} {
+			_, err = t.exec(query)
+			if err != nil {
+				return err
+			}
+		}
+	}
 	for _, query := range []string{
 		`INSERT INTO attempts (subject, budget, times, total, newest, version)
 			SELECT subject, budget, times, total, newest, version FROM later.attempts WHERE true

@@ -188,7 +188,8 @@ func (t *tx) Sweep(r credential.Retention) (deleted int64, err error) {
 		{`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)`, r.Now},
 		{`DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE expires_at < $1 LIMIT $2)`, r.Now},
 		{`DELETE FROM activation_codes WHERE subject IN (SELECT subject FROM activation_codes WHERE expires_at < $1 LIMIT $2)`, r.Procedures},
-		{`DELETE FROM procedures WHERE id IN (SELECT id FROM procedures WHERE expires_at < $1 LIMIT $2)`, r.Procedures},
+		// What the figures have not seen yet stays until they have.
+		{`DELETE FROM procedures WHERE id IN (SELECT id FROM procedures WHERE counted = 1 AND expires_at < $1 LIMIT $2)`, r.Procedures},
 		// The total of an owner's failed proofs binds until a procedure finishes,
 		// however long ago they were.
 		{`DELETE FROM attempts WHERE (subject, budget) IN (SELECT a.subject, a.budget FROM attempts a WHERE a.newest < $1

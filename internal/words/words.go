@@ -105,10 +105,8 @@ func (l *Language) Has(key string) bool {
 // Keys lists all keys, sorted.
 func (l *Language) Keys() []string { return slices.Sorted(maps.Keys(l.texts)) }
 
-// zone is the time of mainland Ecuador. It has had no daylight saving since
-// 1993, so a fixed offset says the same as America/Guayaquil and needs no time
-// zone data in the program or on the machine.
-var zone = time.FixedZone("ECT", -5*60*60)
+// zone is where dates and hours are read.
+var zone = credential.Zone
 
 // Month names month n, from 1 to 12; else it is empty.
 func (l *Language) Month(n int) string {

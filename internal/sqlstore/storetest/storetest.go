@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aldaba/internal/credential"
+	"aldaba/internal/stats"
 )
 
 // Store is what an engine gives.
@@ -26,6 +27,7 @@ type Store interface {
 	credential.Store
 	credential.Registry
 	credential.RegisterStore
+	stats.Store
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -84,6 +86,8 @@ func Run(t *testing.T, create func(t testing.TB) Database) {
 		{"AuditEdited_S31", auditEdited},
 		{"AuditOf", auditOf},
 		{"Sweep", sweep},
+		{"Figures", figures},
+		{"FiguresTakenOnce", figuresTakenOnce},
 		{"ReopenKeepsAll", reopen},
 		{"OtherKeysOpenNothing", otherKeys},
 		{"SchemaRefused", schemaRefused},
@@ -1534,8 +1538,15 @@ func sweep(t *testing.T, e *env) {
 		}
 		return err
 	})
-	if n := run(); n != 9 {
-		t.Errorf("Sweep = %d rows, want 9", n)
+	if n := run(); n != 8 {
+		t.Errorf("Sweep = %d rows, want 8: all but the procedure that the figures have not seen", n)
+	}
+	updateFigures(t, e.store, func(tx stats.Tx) error {
+		_, err := tx.TakeEnded(now, 10)
+		return err
+	})
+	if n := run(); n != 1 {
+		t.Errorf("Sweep of what the figures have seen = %d rows, want 1", n)
 	}
 	if n := run(); n != 0 {
 		t.Errorf("Sweep again = %d rows, want 0", n)
@@ -1653,7 +1664,8 @@ func startersAtOnce(t *testing.T, e *env) {
 		t.Fatal(err)
 	}
 	for _, table := range []string{"meta", "people", "accounts", "addresses", "procedures", "attempts", "marks", "used_once", "devices",
-		"activation_codes", "sessions", "notices", "outbox", "audit_people", "audit", "audit_heads", "schema_migrations"} {
+		"activation_codes", "sessions", "notices", "outbox", "audit_people", "audit", "audit_heads",
+		"figure_events", "figure_counts", "figure_records", "schema_migrations"} {
 		e.Exec(t, "DROP TABLE "+table)
 	}
 	together(e, 8, func(int, Store) {
