@@ -38,6 +38,7 @@ type commands struct {
 	Keys     keysCommand     `cmd:"" help:"Key rings."`
 	Registry registryCommand `cmd:"" help:"The institution's register of people."`
 	Staff    staffCommand    `cmd:"" help:"What staff do until they have pages of their own."`
+	Stats    statsCommand    `cmd:"" help:"The public figures."`
 	Audit    auditCommand    `cmd:"" help:"Look after the audit log."`
 	Backup   backupCommand   `cmd:"" help:"Write an SQLite database to one file, while it is in use or not."`
 	Restore  restoreCommand  `cmd:"" help:"Put a backup in the place of an SQLite database that nobody has open."`

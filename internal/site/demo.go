@@ -125,7 +125,10 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 		return err
 	}
 	d.clock = clock
-	shown := &web.Demo{Advance: clock.Advance, Offset: clock.Offset}
+	shown := &web.Demo{Offset: clock.Offset, Advance: func(by time.Duration) error {
+		defer d.Site.clockMoved()
+		return clock.Advance(by)
+	}}
 	if d.box != nil {
 		shown.Mails = d.mails
 	}
@@ -138,6 +141,9 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 		return err
 	}
 	shown.People, err = seed(ctx, d.Site, c, clock.Now())
+	if err == nil {
+		err = exampleFigures(ctx, d.Site.Stats)
+	}
 	return err
 }
 

@@ -27,6 +27,7 @@ import (
 	"aldaba/internal/institution"
 	"aldaba/internal/mail"
 	"aldaba/internal/sqlstore"
+	"aldaba/internal/stats"
 	"aldaba/internal/web"
 	"aldaba/internal/wordlists"
 	"aldaba/internal/words"
@@ -57,6 +58,7 @@ type Config struct {
 type Site struct {
 	Store   *sqlstore.Store
 	Service *credential.Service
+	Stats   *stats.Service
 	Web     *web.Server
 
 	config     Config
@@ -64,6 +66,7 @@ type Site struct {
 	smtp       *mail.SMTP
 	gathered   *prometheus.Registry
 	figures    *figures
+	moved      chan struct{} // the clock was moved: a month may be over
 }
 
 // New opens the database and puts everything together. It starts nothing.
@@ -74,7 +77,7 @@ func New(ctx context.Context, c Config) (*Site, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Site{config: c, gathered: c.Metrics}
+	s := &Site{config: c, gathered: c.Metrics, moved: make(chan struct{}, 1)}
 	if s.gathered == nil {
 		s.gathered = prometheus.NewRegistry()
 	}
@@ -141,8 +144,12 @@ func (s *Site) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.Stats, err = stats.New(stats.Config{Store: s.Store, Keys: c.Keys, Now: c.Now})
+	if err != nil {
+		return err
+	}
 	s.Web, err = web.New(web.Config{
-		Service: s.Service, Words: words.Spanish(), PublicURL: c.PublicURL,
+		Service: s.Service, Figures: s.Stats.Published, Words: words.Spanish(), PublicURL: c.PublicURL,
 		Institution: c.Institution, Logger: c.Logger, Demo: c.Demo, Now: c.Now, Proxies: c.Proxies,
 		Observe: s.figures.request,
 	})
@@ -221,6 +228,8 @@ func (s *Site) tidy(ctx context.Context) {
 	s.sweep(ctx)
 	for {
 		select {
+		case <-s.moved:
+			s.keepFigures(ctx)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 			s.noteHeads(last)
@@ -233,7 +242,24 @@ func (s *Site) tidy(ctx context.Context) {
 	}
 }
 
+// clockMoved has the figures looked at soon.
+func (s *Site) clockMoved() {
+	select {
+	case s.moved <- struct{}{}:
+	default: // it is known already
+	}
+}
+
+// keepFigures counts what is over and closes the months that are due.
+func (s *Site) keepFigures(ctx context.Context) {
+	_, err := s.Stats.Upkeep(ctx, credential.Actor{Kind: credential.System, Route: "upkeep"})
+	if err != nil && ctx.Err() == nil {
+		s.config.Logger.Error("keeping the public figures", "error", err)
+	}
+}
+
 func (s *Site) sweep(ctx context.Context) {
+	s.keepFigures(ctx) // first: they look at what is deleted here
 	_, err := s.Service.Sweep(ctx)
 	if err != nil && ctx.Err() == nil {
 		s.config.Logger.Error("sweeping", "error", err)

@@ -67,6 +67,9 @@ type Day struct {
 	Attentions int64  `json:"attentions"`
 }
 
+// Month is the day's month.
+func (d Day) Month() Month { return monthOfDay(d.Day) }
+
 func (r Record) figures() (f frozen, err error) {
 	err = json.Unmarshal(r.Body, &f)
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 
 	"aldaba/internal/credential"
 	"aldaba/internal/institution"
+	"aldaba/internal/stats"
 	"aldaba/internal/words"
 )
 
@@ -121,6 +122,50 @@ func sampleChoices(s *Server, prefix, chosen string, values ...string) []choice 
 	return list
 }
 
+// sampleFigures holds every state and every outcome that is published.
+func sampleFigures() *stats.Published {
+	p := &stats.Published{Until: "2026-12-02", PublicKey: make([]byte, 32), Earlier: stats.Total{Months: 2, Attentions: 86_761}, All: stats.Total{Months: 4, Complaints: 3, Attentions: 1_478_647}}
+	p.Rows = []stats.Row{
+		{Month: "2024-01", State: stats.Earlier, Attentions: 43_651},
+		{Month: "2024-02", State: stats.Earlier, Attentions: 43_110},
+		{Month: "2024-02", State: stats.Correction, Attentions: -12, Reason: "Se contó dos veces un día"},
+		{Month: "2026-11", State: stats.Closed, Complaints: 2, Attentions: 120},
+		{Month: "2026-12", State: stats.Provisional, Complaints: 1, Attentions: 7},
+	}
+	p.Days = []stats.Day{{Day: "2026-11-30", Attentions: 120}, {Day: "2026-12-02", Complaints: 1, Attentions: 7}}
+	p.Records = []stats.Seal{{Seq: 1, Month: "2024-01", State: stats.Earlier}}
+	full := stats.Breakdown{
+		Month: "2026-11", OpenComplaints: 10, Expired: new(4),
+		Mail:    &stats.Timing{P50: 300 * time.Millisecond, P95: 12 * time.Second, P99: 3 * time.Minute},
+		Answers: &stats.Timing{P50: 30 * time.Hour, P95: 100 * time.Hour, P99: 400 * time.Hour},
+	}
+	for _, k := range []credential.ProcedureKind{credential.Generate, credential.Recover, credential.Unlock, credential.KindChange, credential.KindFirstClave} {
+		full.Finished = append(full.Finished, stats.Part{Kind: k, N: 1230})
+		full.Durations = append(full.Durations, stats.Timing{Kind: k, P50: 252 * time.Second, P95: 11 * time.Minute, P99: 26 * time.Hour})
+	}
+	for _, how := range []string{"replaced", "objected", "expired", "no_mail"} {
+		full.Unfinished = append(full.Unfinished, stats.Part{Kind: credential.Recover, Outcome: how, N: 20})
+	}
+	for _, step := range []credential.Step{
+		credential.StepProve, credential.StepProveReview, credential.StepQuestions, credential.StepContact, credential.StepContactReview,
+		credential.StepOwnQuestion, credential.StepClave,
+	} {
+		full.Unfinished = append(full.Unfinished, stats.Part{Kind: credential.Generate, Outcome: "gave_up_" + string(step), N: 20})
+	}
+	p.Breakdowns = []stats.Breakdown{full, {Month: "2026-10"}}
+	return p
+}
+
+// transparencyOf is the view of figures as the handler makes it.
+func transparencyOf(s *Server, b base, query string, p *stats.Published) transparencyView {
+	v, err := s.transparency(httptest.NewRequest(http.MethodGet, pathTransparency+query, nil), p)
+	if err != nil {
+		panic(err)
+	}
+	v.base = b
+	return v
+}
+
 // views are all pages, each with a nearly empty view and with full ones.
 func views(s *Server) []shown {
 	zero := base{server: s, Institution: s.Institution, Title: "Título"}
@@ -139,6 +184,9 @@ func views(s *Server) []shown {
 		return problem{Field: field, Text: s.Words.Text(rule, "min", 12, "max", 256, "least", 3)}
 	}
 	list := []shown{
+		{"transparency", "empty", transparencyOf(s, zero, "", &stats.Published{Until: "2026-11-19"})},
+		{"transparency", "full", transparencyOf(s, calmOutside(s, "transparency.title"), "", sampleFigures())},
+		{"transparency", "another month", transparencyOf(s, calmOutside(s, "transparency.title"), "?mes=2026-10", sampleFigures())},
 		{"door", "zero", doorView{zero}}, {"door", "full", doorView{calmOutside(s, "door.title")}},
 		{"help", "zero", helpView{base: zero}}, {"help", "full", helpView{calmOutside(s, "help.title"), s.cities()}},
 		{"not_open", "staff", notOpenView{base{Title: "Título", Institution: s.Institution, Demo: true, Staff: true, server: s}, "counter"}},
@@ -857,6 +905,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
 		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear",
 		PathDemoService + "actualizar-datos", pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", "/demo/personas", "/demo/personas.json", "/demo/correo",
+		pathTransparency, pathFiguresCSV, pathFiguresJSON,
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {
@@ -890,6 +939,7 @@ func newSite(t *testing.T, demo *Demo) *Server {
 	s, err := New(Config{
 		Service: new(credential.Service), Words: words.Spanish(), PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
 		Institution: newPages(t).Institution, Demo: demo, Now: time.Now,
+		Figures: func(context.Context) (*stats.Published, error) { return sampleFigures(), nil },
 	})
 	if err != nil {
 		t.Fatal(err)

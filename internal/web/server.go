@@ -4,6 +4,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"aldaba/internal/credential"
 	"aldaba/internal/institution"
+	"aldaba/internal/stats"
 	"aldaba/internal/words"
 )
 
@@ -28,6 +30,9 @@ type Config struct {
 	Now         func() time.Time
 	Observe     func(Request)  // told of every request, for figures; may be nil
 	Proxies     []netip.Prefix // before this program: of them alone X-Forwarded-For counts
+
+	// Figures gives what is published of the public figures.
+	Figures func(context.Context) (*stats.Published, error)
 }
 
 // Server is the citizens' site.
@@ -42,8 +47,8 @@ type Server struct {
 
 // New checks the configuration, reads the templates and makes the site.
 func New(c Config) (*Server, error) {
-	if c.Service == nil || c.Words == nil || c.PublicURL == nil || c.Now == nil {
-		return nil, errors.New("web: service, words, public URL and clock are all needed")
+	if c.Service == nil || c.Words == nil || c.PublicURL == nil || c.Now == nil || c.Figures == nil {
+		return nil, errors.New("web: service, words, public URL, clock and figures are all needed")
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -159,6 +164,9 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+PathObjection+"/{token}", s.object)
 
 	handle("GET "+pathHelp, s.help)
+	handle("GET "+pathTransparency, s.showTransparency)
+	handle("GET "+pathFiguresCSV, s.figuresCSV)
+	handle("GET "+pathFiguresJSON, s.figuresJSON)
 	handle("GET "+pathLogIn, s.showLogIn)
 	handle("POST "+pathLogIn, s.logIn)
 	handle("GET "+pathLogOut, s.said("logged_out"))

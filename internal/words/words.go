@@ -146,6 +146,18 @@ func ParseDay(text string) (time.Time, bool) {
 // InputDay writes the day of t in Ecuador's time as a browser's date field takes it.
 func InputDay(t time.Time) string { return t.In(zone).Format(time.DateOnly) }
 
+// Number writes a whole number in groups of three: «1.478.647».
+func (l *Language) Number(n int64) string {
+	if n < 0 {
+		return l.Text("number.minus") + l.Number(-n)
+	}
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + l.Text("number.group") + digits[i:]
+	}
+	return digits
+}
+
 // RecordQuestion gives the text of the question about a fact of the record.
 // Every fact has a text of its own.
 func (l *Language) RecordQuestion(id credential.FactID) string {
