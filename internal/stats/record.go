@@ -176,8 +176,8 @@ func (s *Service) fault(r Record, seq int64, previous [32]byte) string {
 	return ""
 }
 
-// auditLookBack is how many acts about nobody are asked for the end of the chain:
-// twelve months a year and what an operator does.
+// auditLookBack is how many acts of recording the chain is held against: those of
+// decades.
 const auditLookBack = 1000
 
 // Verify walks all records of one picture and returns the first [Fault]: one that
@@ -189,7 +189,7 @@ func (s *Service) Verify(ctx context.Context) (records int, err error) {
 		if err != nil {
 			return err
 		}
-		acts, err := tx.AuditOf(credential.Subject{}, time.Time{}, auditLookBack)
+		acts, err := tx.AuditOf(credential.Subject{}, credential.AuditQuery{Acts: []credential.Act{credential.ActFiguresRecorded}, N: auditLookBack})
 		if err != nil {
 			return err
 		}
@@ -210,9 +210,6 @@ func (s *Service) Verify(ctx context.Context) (records int, err error) {
 func missing(all []Record, acts []credential.AuditEntry) error {
 	var fault *Fault
 	for _, a := range acts {
-		if a.Act != credential.ActFiguresRecorded {
-			continue
-		}
 		seq, err := strconv.ParseInt(a.Details[detailSeq], 10, 64)
 		if err != nil || seq < 1 {
 			return fmt.Errorf("figures: the audit names record %q", a.Details[detailSeq])

@@ -57,7 +57,7 @@ type Tx interface {
 
 	Audit(e credential.AuditEntry) error
 	AuditLast(shard uint8) (seq int64, mac []byte, err error)
-	AuditOf(s credential.Subject, since time.Time, n int) ([]credential.AuditEntry, error)
+	AuditOf(s credential.Subject, q credential.AuditQuery) ([]credential.AuditEntry, error)
 }
 
 // Count is how often the same thing happened.

@@ -101,7 +101,7 @@ const (
 
 func (s *Server) transparency(r *http.Request, p *stats.Published) (transparencyView, error) {
 	v := transparencyView{
-		base: s.base(r, s.Words.Text("transparency.title")), Until: s.day(p.Until),
+		base: s.base(r, s.Words.Text("transparency.title")), Until: s.day(p.Until).Words,
 		CSV: pathFiguresCSV, CSVDays: pathFiguresCSV + "?" + paramPer + "=" + perDay, JSON: pathFiguresJSON,
 		Complaints: s.Words.Number(p.All.Complaints), Key: base64.StdEncoding.EncodeToString(p.PublicKey),
 	}
@@ -149,15 +149,6 @@ func (s *Server) signed(n int64, state stats.State) string {
 
 func (s *Server) month(m stats.Month) string {
 	return s.Words.Text("transparency.month", "month", s.Words.Month(m.Number()), "year", m.Year())
-}
-
-// day writes a day given as YYYY-MM-DD; what is none stays as it is.
-func (s *Server) day(text string) string {
-	at, err := time.ParseInLocation(time.DateOnly, text, credential.Zone)
-	if err != nil {
-		return text
-	}
-	return s.Words.Date(at)
 }
 
 // breakDown adds the closed month that was asked for, or the latest.
@@ -234,7 +225,7 @@ func (s *Server) lastDays(days []stats.Day) *daysView {
 	v := &daysView{Month: s.month(last)}
 	var bars []bar
 	for _, d := range days[from:] {
-		v.Rows = append(v.Rows, rowView{Month: s.day(d.Day), Complaints: s.Words.Number(d.Complaints), Attentions: s.Words.Number(d.Attentions)})
+		v.Rows = append(v.Rows, rowView{Month: s.day(d.Day).Words, Complaints: s.Words.Number(d.Complaints), Attentions: s.Words.Number(d.Attentions)})
 	}
 	next := from
 	for day := 1; day <= 31; day++ { // the days without anything are days too
@@ -251,7 +242,7 @@ func (s *Server) lastDays(days []stats.Day) *daysView {
 	v.Chart = s.chart(bars)
 	v.Chart.ID, v.Chart.Title = "dias", s.Words.Text("transparency.days.chart", "month", v.Month)
 	top := slices.MaxFunc(days[from:], func(a, b stats.Day) int { return cmp.Compare(a.Attentions, b.Attentions) })
-	v.Chart.Text = s.Words.Text("transparency.days.chart_text", "top", s.Words.Number(top.Attentions), "day", s.day(top.Day))
+	v.Chart.Text = s.Words.Text("transparency.days.chart_text", "top", s.Words.Number(top.Attentions), "day", s.day(top.Day).Words)
 	return v
 }
 
