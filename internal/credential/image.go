@@ -1,6 +1,9 @@
 package credential
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // SecurityImage is the code of the picture that a person chooses under a policy
 // with [Policy.SecurityImage], as forms send it and accounts keep it. It helps a
@@ -25,4 +28,28 @@ func ParseSecurityImage(s string) (SecurityImage, error) {
 		return image, nil
 	}
 	return "", invalid("image", "choose")
+}
+
+// KnownImage gives the picture that the log-in shows to a browser, before anything
+// is typed: of the one person that it is known by, under a policy with
+// [Policy.SecurityImage]. It is empty for all other browsers, those that two people
+// are known by among them, and takes no number, so that nobody learns by it whose
+// number a browser knows (docs/decisions/0015).
+func (s *Service) KnownImage(ctx context.Context, by Actor) (SecurityImage, error) {
+	if !s.policy.SecurityImage || by.Device.IsZero() {
+		return "", nil
+	}
+	now := s.now()
+	var image SecurityImage
+	err := s.store.View(ctx, func(tx Tx) error {
+		image = ""
+		owner, err := tx.DeviceOwner(s.deviceHash(by.Device), now)
+		if err != nil {
+			return ignoreNoRow(err)
+		}
+		account, err := tx.Account(owner)
+		image = account.Image
+		return ignoreNoRow(err)
+	})
+	return image, err
 }

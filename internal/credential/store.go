@@ -112,11 +112,13 @@ type Tx interface {
 
 	// AddDevice remembers a device (by hash) for a person; ForgetDevices forgets
 	// all of a person; DevicePeople counts the people remembered for a device;
-	// KnowsDevice tells whether a person is among them.
+	// KnowsDevice tells whether a person is among them; DeviceOwner gives the one
+	// person remembered for a device, and ErrNoRow where there is none, or more.
 	AddDevice(s Subject, device [32]byte, at, expires time.Time) error
 	ForgetDevices(s Subject) error
 	DevicePeople(device [32]byte, now time.Time) (int, error)
 	KnowsDevice(s Subject, device [32]byte, now time.Time) (bool, error)
+	DeviceOwner(device [32]byte, now time.Time) (Subject, error)
 
 	// OpenSession inserts; Session reads by id; Sessions lists those of a person
 	// that were used after an instant and have not reached their absolute end,

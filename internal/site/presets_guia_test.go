@@ -412,6 +412,60 @@ func TestGuia_Picture(t *testing.T) {
 	}
 }
 
+// The log-in shows the picture of the one person that a browser is known by, before
+// anything is typed and whatever is typed; all other browsers get the page of those
+// that nobody is known by, byte for byte.
+func TestGuia_PictureAtLogIn(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn, under(credential.Guia))
+		p, other := w.people["con-clave"], w.people["con-clave-presencial"]
+		known := w.browser()
+		known.finished(credential.Recover, p, p.Email, goodClave)
+		picture := "image-" + string(w.mustAccount(p).Image) + ".svg"
+		sees := func(a *answer) bool { return strings.Contains(a.Body.String(), "image-") }
+		if page := known.get("/ingresar").want(200); !strings.Contains(page.Body.String(), picture) || !strings.Contains(page.text(), p.Image) && find(page.root, func(n *html.Node) bool { return attr(n, "alt") == p.Image }) == nil {
+			t.Error("the known browser sees no picture, or one without a text")
+		}
+		// Whoever's number is typed, the page is the same.
+		var bodies []string
+		for _, who := range []web.DemoPerson{p, other, nobody(p)} {
+			page := known.logIn(who, "una clave equivocada").want(422)
+			if !strings.Contains(page.Body.String(), picture) {
+				t.Errorf("the picture is gone for %s", who.Number)
+			}
+			bodies = append(bodies, strings.ReplaceAll(page.Body.String(), who.Number, "·"))
+		}
+		if bodies[0] != bodies[1] || bodies[0] != bodies[2] {
+			t.Error("a number that this browser knows gets another page")
+		}
+		if known.logIn(p, goodClave).want(303); !known.inside() {
+			t.Error("no log-in with the picture")
+		}
+		known.get("/mi-cuenta").press("Salir")
+		// Nobody's browser, one with an invented cookie, and one that knows two people.
+		stranger, forged, two := w.browser(), w.browser(), known.clone()
+		forged.cookies["dispositivo"] = strings.Repeat("A", len(known.cookies["dispositivo"]))
+		two.finished(credential.Recover, other, other.Email, goodClave)
+		plain := stranger.get("/ingresar").want(200)
+		for name, b := range map[string]*browser{"nobody's": stranger, "forged": forged, "of two": two} {
+			page := b.get("/ingresar").want(200)
+			if sees(page) || page.Body.String() != plain.Body.String() || len(page.Result().Cookies()) > 0 {
+				t.Errorf("%s: not the page of a browser that knows nobody", name)
+			}
+		}
+		// A new clave elsewhere makes this browser forget its owner, and leaves the other.
+		w.browser().finished(credential.Recover, p, p.Email, "otro-colibrí-distinto-81")
+		if page := two.get("/ingresar").want(200); strings.Contains(page.Body.String(), picture) || !sees(page) {
+			t.Error("the picture of who is forgotten is shown, or that of who is left is not")
+		}
+		// Another policy shows none.
+		w.switchTo(credential.Ficha2026)
+		if sees(two.get("/ingresar").want(200)) {
+			t.Error("ficha-2026 shows a picture")
+		}
+	})
+}
+
 // A charge of the own question stands when the request panics or is rolled back
 // after it; with the gate full nothing is spent.
 func TestGuia_AChargeStands(t *testing.T) {

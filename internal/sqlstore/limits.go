@@ -119,6 +119,19 @@ func (t *tx) KnowsDevice(s credential.Subject, device [32]byte, now time.Time) (
 	return n > 0, wrap("looking for a device", err)
 }
 
+// DeviceOwner implements [credential.Tx].
+func (t *tx) DeviceOwner(device [32]byte, now time.Time) (s credential.Subject, err error) {
+	people, err := list(t, `SELECT subject FROM devices WHERE device = $1 AND expires_at > $2 LIMIT 2`, []any{device[:], millis(now)},
+		func(scan func(...any) error) (one credential.Subject, err error) { return one, scan(exactly(one[:])) })
+	if err == nil && len(people) != 1 {
+		err = credential.ErrNoRow
+	}
+	if err != nil {
+		return s, wrap("looking for a device's owner", err)
+	}
+	return people[0], nil
+}
+
 // PutActivationCode implements [credential.Tx].
 func (t *tx) PutActivationCode(c credential.ActivationCode) error {
 	_, err := t.exec(`INSERT INTO activation_codes (subject, id, mac, issued_at, expires_at, used_at)

@@ -12,7 +12,8 @@ type logInView struct {
 	base
 	numberView
 	Problems problems
-	Again    bool // a session ended, or there was none for the page asked for
+	Image    *imageView // of the one person that this browser is known by; nil for none
+	Again    bool       // a session ended, or there was none for the page asked for
 }
 
 func (s *Server) showLogIn(w http.ResponseWriter, r *http.Request) error {
@@ -29,6 +30,13 @@ func (s *Server) logInPage(w http.ResponseWriter, r *http.Request, status int, p
 		Again: r.URL.Query().Has("otra-vez"),
 	}
 	view.Problem = len(p) > 0
+	known, err := s.Service.KnownImage(r.Context(), s.actor(r))
+	if err != nil {
+		return err
+	}
+	if known != "" {
+		view.Image = new(s.image(known))
+	}
 	s.render(w, r, status, "log_in", view)
 	return nil
 }

@@ -194,6 +194,9 @@ func views(s *Server) []shown {
 		{"demo_service", "full", demoServiceView{calmOutside(s, "account.title"), "Pedir una cita."}},
 		{"log_in", "zero", logInView{base: zero}},
 		{"log_in", "first", logInView{base: calmOutside(s, "log_in.title"), numberView: numberView{Documents: documents}, Again: true}},
+		{"log_in", "picture", logInView{
+			base: calmOutside(s, "log_in.title"), numberView: numberView{Documents: documents}, Image: new(s.image("colibri")),
+		}},
 		{"log_in", "problems", logInView{
 			base: fullOutside(s, "log_in.title"), numberView: numberView{Documents: documents, Number: "171003406"},
 			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("clave", "rule.password.empty")},

@@ -690,9 +690,25 @@ func devices(t *testing.T, e *env) {
 			t.Errorf("KnowsDevice after %v = %v, want %v", c.after, got, c.want)
 		}
 	}
+	owner := func(at time.Time) (s credential.Subject, err error) {
+		err = e.store.View(t.Context(), func(tx credential.Tx) error {
+			s, err = tx.DeviceOwner(device, at)
+			return err
+		})
+		return s, err
+	}
+	if _, err := owner(t0); !errors.Is(err, credential.ErrNoRow) {
+		t.Errorf("DeviceOwner of two people's device: %v, want ErrNoRow", err)
+	}
 	e.update(t, a, func(tx credential.Tx) error { return tx.ForgetDevices(a) })
 	if got := count(t0); got != 1 {
 		t.Errorf("DevicePeople after one was forgotten = %d, want 1", got)
+	}
+	if got, err := owner(t0); got != b || err != nil {
+		t.Errorf("DeviceOwner = %v, %v, want the one who is left", got, err)
+	}
+	if _, err := owner(t0.Add(1000 * time.Hour)); !errors.Is(err, credential.ErrNoRow) {
+		t.Errorf("DeviceOwner of a device past its life: %v, want ErrNoRow", err)
 	}
 }
 
