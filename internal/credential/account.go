@@ -16,17 +16,24 @@ type Account struct {
 	Level      Level
 	ProvenAt   time.Time // when the clave was last set by a proof
 	MustChange bool      // a clave handed over by the institution, good for one change
+	// FrozenFrom is the instant of the act that «No fui yo» disputed: the account
+	// opens nothing until its owner proves themselves by what stood before it. Zero
+	// while it is not frozen. See freeze.go.
+	FrozenFrom time.Time
 	CreatedAt  time.Time
 	Version    int64 // 0 for an account that is not stored yet
 }
 
 // bound is what the row's MAC covers: person, level, version and act, so that a
-// level raised in the database alone is noticed.
+// level raised or a freeze ended in the database alone is noticed.
 func (a Account) bound() []byte {
 	out := append([]byte{}, a.Subject[:]...)
 	out = binary.BigEndian.AppendUint64(out, uint64(a.Level))
 	out = binary.BigEndian.AppendUint64(out, uint64(a.ProvenAt.UnixMilli()))
 	out = append(out, boolByte(a.MustChange))
+	if !a.FrozenFrom.IsZero() {
+		out = append(out, millis(a.FrozenFrom)...)
+	}
 	return binary.BigEndian.AppendUint64(out, uint64(a.Version))
 }
 
@@ -69,6 +76,18 @@ func fixedAddress(on []Address) (Address, bool) {
 		}
 	}
 	return best, found
+}
+
+// bestAddress is the address on record that proves its owner best, of several the
+// newest; zero where there is none.
+func bestAddress(on []Address) (best Address) {
+	for _, a := range on {
+		rank, most := a.Provenance.Origin.rank(), best.Provenance.Origin.rank()
+		if best.Email.IsZero() || rank > most || rank == most && a.Provenance.At.After(best.Provenance.At) {
+			best = a
+		}
+	}
+	return best
 }
 
 // millis writes an instant as the database keeps it; the zero time is 0.

@@ -159,8 +159,7 @@ func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, o
 			return err
 		}
 		facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now}
-		about := Procedure{ID: row.ID, Subject: subject}
-		err = s.notify(tx, about, MailActivationCode, onRecord(subject, set, person), facts, now)
+		err = s.notify(tx, news{subject, MailActivationCode, row.ID, true}, onRecord(subject, set, person), facts, now)
 		if err != nil {
 			return err
 		}

@@ -183,9 +183,12 @@ func (s *Service) AskAddress(ctx context.Context, by Actor, t SessionToken, form
 		if err != nil {
 			return err
 		}
-		facts := s.facts(p, by, person, now)
+		facts, err := s.facts(tx, by, subject, person, p.Reference, now)
+		if err != nil {
+			return err
+		}
 		facts.NewMask, facts.HoldUntil = email.Mask(), p.HoldUntil
-		err = s.notify(tx, p, MailAddressChange, on, facts, now)
+		err = s.notify(tx, news{Subject: subject, Kind: MailAddressChange, Procedure: p.ID}, on, facts, now)
 		if err == nil {
 			err = tx.Mark(markMailbox, s.mailboxKey(email), subject, now)
 		}
@@ -489,9 +492,12 @@ func (s *Service) ConfirmAddress(ctx context.Context, by Actor, l Link) (err err
 		if err != nil {
 			return err
 		}
-		facts := s.facts(p, by, person, now)
+		facts, err := s.facts(tx, by, p.Subject, person, p.Reference, now)
+		if err != nil {
+			return err
+		}
 		facts.NewMask = fresh.Email.Mask()
-		return s.notify(tx, p, MailAddressChanged, onRecordOnce(on, []Address{fresh}), facts, now)
+		return s.notify(tx, news{Subject: p.Subject, Kind: MailAddressChanged, Procedure: p.ID}, onRecordOnce(on, []Address{fresh}), facts, now)
 	})
 	if err != nil {
 		return err

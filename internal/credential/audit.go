@@ -50,6 +50,9 @@ const (
 	ActAddressAsked     Act = "address_asked"
 	ActAddressCancelled Act = "address_cancelled"
 	ActAddressChanged   Act = "address_changed"
+	ActCaseOpened       Act = "case_opened" // «No fui yo» that froze nothing
+	ActFrozen           Act = "frozen"      // «No fui yo» that froze the account
+	ActThawed           Act = "thawed"      // the owner was proven by what stood before the disputed act
 
 	ActRegisterAddress Act = "register_address" // an import changed an address
 	ActRegisterDeath   Act = "register_death"   // an import says that the person died

@@ -63,7 +63,7 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 	defer cancel()
 	if !tried.right {
 		tried.leave()
-		return Changed{}, s.wrongClave(ctx, by, subject, now)
+		return Changed{}, s.wrongClave(ctx, by, subject, tried, now)
 	}
 	set, err := s.addressesNow(ctx, subject, person)
 	if err == nil {
@@ -81,14 +81,14 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 	if t != nil {
 		done.Session = newSessionToken(subject.Shard())
 	}
-	replaced := false
+	replaced := false // or the account was frozen meanwhile
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		account, err := tx.Account(subject)
 		if err != nil {
 			return err
 		}
 		// Another one was set meanwhile, or a first one is too old: as if it were wrong.
-		replaced = account.Clave != tried.account.Clave || account.MustChange && now.After(account.ProvenAt.Add(firstClaveLife))
+		replaced = account.Clave != tried.account.Clave || account.frozen() || account.MustChange && now.After(account.ProvenAt.Add(firstClaveLife))
 		if replaced {
 			return nil
 		}
@@ -110,13 +110,15 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		if err != nil {
 			return err
 		}
+		facts, err := s.facts(tx, by, subject, person, newReference(), now)
+		if err != nil {
+			return err
+		}
 		done.Device, err = s.rememberDevice(tx, by, subject, now)
 		if err != nil {
 			return err
 		}
-		facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now, Browser: by.Browser}
-		about := Procedure{ID: newID(subject.Shard()), Subject: subject}
-		err = s.notify(tx, about, MailClaveChanged, set, facts, now)
+		err = s.notify(tx, news{Subject: subject, Kind: MailClaveChanged}, set, facts, now)
 		if err != nil {
 			return err
 		}
@@ -125,7 +127,7 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		return tx.Audit(entry)
 	})
 	if err == nil && replaced {
-		err = s.wrongClave(ctx, by, subject, now)
+		err = s.wrongClave(ctx, by, subject, tried, now)
 	}
 	if err != nil {
 		return Changed{}, err
@@ -150,21 +152,6 @@ func (s *Service) renewSession(tx Tx, subject Subject, was Session, token Sessio
 	}
 	was.ID, was.Token, was.SeenAt = token.ID, s.sessionHash(token), now
 	return tx.OpenSession(was)
-}
-
-// wrongClave notes a wrong clave, whose charge stands, and is its refusal.
-func (s *Service) wrongClave(ctx context.Context, by Actor, subject Subject, now time.Time) error {
-	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
-		err := s.markApplicant(tx, by, subject, now)
-		if err != nil {
-			return err
-		}
-		return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
-	})
-	if err != nil {
-		return err
-	}
-	return &Error{Kind: Denied, Rule: "log_in"}
 }
 
 // firstClaveLife is how long a clave that the institution handed over can be

@@ -160,7 +160,7 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if !p.Typed.Proof.IsZero() {
 		earned = InPerson // whoever handed over the code saw the person
 	}
-	err = s.saveClave(tx, p, hash, earned, now)
+	err = s.saveClave(tx, by, p, hash, earned, before, now)
 	if err != nil {
 		return DeviceID{}, err
 	}
@@ -172,6 +172,10 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if err != nil {
 		return DeviceID{}, err
 	}
+	facts, err := s.facts(tx, by, p.Subject, person, p.Reference, now)
+	if err != nil {
+		return DeviceID{}, err
+	}
 	device, err := s.rememberDevice(tx, by, p.Subject, now)
 	if err != nil {
 		return DeviceID{}, err
@@ -180,7 +184,7 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if p.Kind == Generate {
 		notice, act = MailClaveSet, ActClaveGenerated
 	}
-	err = s.notify(tx, p, notice, after, s.facts(p, by, person, now), now)
+	err = s.notify(tx, news{p.Subject, notice, p.ID, earned == InPerson}, after, facts, now)
 	if err != nil {
 		return DeviceID{}, err
 	}
@@ -236,11 +240,15 @@ func (s *Service) confirmAddress(tx Tx, p Procedure, before []Address, now time.
 }
 
 // saveClave writes the account. The first act that raises it to level 2 ends
-// what was made below: the personal answers go, and are set anew in person.
-func (s *Service) saveClave(tx Tx, p Procedure, hash string, earned Level, now time.Time) error {
+// what was made below: the personal answers go, and are set anew in person. A
+// freeze ends, or refuses it all; before are the addresses on record until now.
+func (s *Service) saveClave(tx Tx, by Actor, p Procedure, hash string, earned Level, before []Address, now time.Time) error {
 	account, err := tx.Account(p.Subject)
 	if isNoRow(err) {
 		account, err = Account{Subject: p.Subject, CreatedAt: now}, nil
+	}
+	if err == nil {
+		err = thaw(tx, by, p, &account, before, now)
 	}
 	if err != nil {
 		return err
@@ -296,7 +304,11 @@ func (s *Service) rememberDevice(tx Tx, by Actor, subject Subject, now time.Time
 	if device.IsZero() {
 		device = newDeviceID()
 	}
-	return device, tx.AddDevice(subject, s.deviceHash(device), now, now.Add(s.policy.DeviceLife))
+	err = tx.AddDevice(subject, s.deviceHash(device), now, now.Add(s.policy.DeviceLife))
+	if err != nil {
+		return DeviceID{}, err
+	}
+	return device, tx.Mark(markHome, s.homeKey(by), subject, now)
 }
 
 func (s *Service) deviceHash(d DeviceID) [32]byte { return s.keys.tokenHash("device", d[:]) }

@@ -113,9 +113,12 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) (err err
 			return err
 		}
 		if change && queued {
-			facts := s.facts(p, by, shown, now)
+			facts, err := s.facts(tx, by, p.Subject, shown, p.Reference, now)
+			if err != nil {
+				return err
+			}
 			facts.NewMask, facts.HoldUntil = to.Mask(), p.HoldUntil
-			err = s.notify(tx, p, MailAddressChange, on, facts, now)
+			err = s.notify(tx, news{Subject: p.Subject, Kind: MailAddressChange, Procedure: p.ID}, on, facts, now)
 			if err != nil {
 				return err
 			}
@@ -171,8 +174,17 @@ func (s *Service) personOf(ctx context.Context, c Claim, now time.Time) (Person,
 // the record may have changed since the address was typed: to the one verified
 // in person where there is one; else to the typed one, in the spelling of the
 // record where it stands there; else it is a change. One change waits at a time,
-// and none is taken while an earlier one is disputed by «No fui yo».
+// and none is taken while an earlier one is disputed by «No fui yo». For a frozen
+// account it goes to no address but one that stood before the disputed act.
 func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) (to Email, change bool, err error) {
+	account, err := tx.Account(p.Subject)
+	if err != nil && !isNoRow(err) {
+		return Email{}, false, err
+	}
+	frozen := account.frozen() && p.Typed.Proof.IsZero() // a code from staff opens it by itself
+	if frozen {
+		on = account.usable(on)
+	}
 	if fixed, ok := fixedAddress(on); ok {
 		p.Typed.Email, p.Typed.Fixed = fixed.Email.Reveal(), true
 		return fixed.Email, false, nil
@@ -188,6 +200,9 @@ func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) 
 	if a, ok := amongThem(on, to); ok {
 		p.Typed.Email = a.Email.Reveal()
 		return a.Email, false, nil
+	}
+	if frozen {
+		return Email{}, false, invalid("email", "frozen")
 	}
 	if len(on) == 0 {
 		return to, false, nil
@@ -236,32 +251,4 @@ func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, 
 		Facts:    MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now},
 		QueuedAt: now, Due: due,
 	})
-}
-
-// facts is what a notice says of an act.
-func (s *Service) facts(p Procedure, by Actor, person Person, now time.Time) MailFacts {
-	return MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now, Browser: by.Browser}
-}
-
-// notify queues one notice to each address, with one «No fui yo» link for all.
-// Notices have no cap.
-func (s *Service) notify(tx Tx, p Procedure, kind MailKind, to []Address, facts MailFacts, now time.Time) error {
-	notice := Notice{
-		ID: newID(p.ID.Shard()), Subject: p.Subject, Kind: kind, Procedure: p.ID,
-		CreatedAt: now, ExpiresAt: now.Add(s.policy.FreezeLinkLife),
-	}
-	err := tx.PutNotice(notice)
-	if err != nil {
-		return err
-	}
-	for _, a := range to {
-		err = tx.QueueMail(Mail{
-			ID: newID(p.ID.Shard()), Kind: kind, To: a.Email, Procedure: p.ID, Notice: notice.ID,
-			Facts: facts, QueuedAt: now, Due: now,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -60,16 +60,16 @@ func (s *Service) proveAgain(ctx context.Context, by Actor, t SessionToken, leas
 	a := provenAgain{triedClave: tried, session: x, token: newSessionToken(x.Subject.Shard())}
 	if !tried.right {
 		tried.leave()
-		return provenAgain{}, s.wrongAgain(ctx, by, x.Subject, now)
+		return provenAgain{}, s.wrongAgain(ctx, by, x.Subject, tried, now)
 	}
 	return a, nil
 }
 
 // wrongAgain notes a wrong clave, as the log-in does, and says so beside its field.
-func (s *Service) wrongAgain(ctx context.Context, by Actor, subject Subject, now time.Time) error {
+func (s *Service) wrongAgain(ctx context.Context, by Actor, subject Subject, tried triedClave, now time.Time) error {
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
-	err := s.wrongClave(ctx, by, subject, now)
+	err := s.wrongClave(ctx, by, subject, tried, now)
 	if IsKind(err, Denied) {
 		err = &Error{Kind: Denied, Field: "current", Rule: "wrong"}
 	}
@@ -91,7 +91,7 @@ func (s *Service) doAgain(ctx context.Context, by Actor, a provenAgain, now time
 		if err != nil {
 			return err
 		}
-		replaced = account.Clave != a.account.Clave
+		replaced = account.Clave != a.account.Clave || account.frozen()
 		if replaced {
 			return nil
 		}
@@ -114,14 +114,7 @@ func (s *Service) doAgain(ctx context.Context, by Actor, a provenAgain, now time
 	case err != nil:
 		return errors.Join(s.giveClaveBack(ctx, subject, a.budget, now), err)
 	case replaced:
-		return s.wrongAgain(ctx, by, subject, now)
+		return s.wrongAgain(ctx, by, subject, a.triedClave, now)
 	}
 	return nil
-}
-
-// told is what a notice about an act inside a session says of it, and the row that
-// it refers to.
-func told(subject Subject, by Actor, person Person, now time.Time) (Procedure, MailFacts) {
-	facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now, Browser: by.Browser}
-	return Procedure{ID: newID(subject.Shard()), Subject: subject}, facts
 }

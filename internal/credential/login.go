@@ -21,13 +21,14 @@ type claveCharge struct {
 	account Account // zero where there is none
 	budget  Budget
 	may     bool // the total has room
+	locks   bool // a wrong one is the last before the lock
 }
 
 // triedClave is one that was charged and compared. The caller holds a place in
 // the gate until leave.
 type triedClave struct {
 	claveCharge
-	person Person
+	person Person // zero for nobody, and for who died
 	right  bool
 	leave  func()
 }
@@ -47,7 +48,11 @@ func (s *Service) tryClave(ctx context.Context, by Actor, subject Subject, typed
 		leave()
 		return triedClave{}, err
 	}
-	right := s.claveHolds(charge, typed) && found && person.Death.IsZero()
+	alive := found && person.Death.IsZero()
+	right := s.claveHolds(charge, typed) && alive && !charge.account.frozen()
+	if !alive {
+		person = Person{}
+	}
 	return triedClave{charge, person, right, leave}, nil
 }
 
@@ -83,16 +88,17 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 	defer cancel()
 	token := newSessionToken(subject.Shard())
 	if !tried.right {
-		return SessionToken{}, s.wrongClave(ctx, by, subject, now)
+		return SessionToken{}, s.wrongClave(ctx, by, subject, tried, now)
 	}
 	var refusal error
+	greeted := false
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
-		refusal = nil
+		refusal, greeted = nil, false
 		account, err := tx.Account(subject)
 		if err != nil {
 			return err
 		}
-		if account.Clave != tried.account.Clave {
+		if account.Clave != tried.account.Clave || account.frozen() {
 			refusal = &Error{Kind: Denied, Rule: "log_in"} // another one was set meanwhile
 			return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
 		}
@@ -122,7 +128,15 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 		if err != nil {
 			return err
 		}
-		return tx.Audit(entryOf(by, subject, ActLoggedIn, now))
+		entry := entryOf(by, subject, ActLoggedIn, now)
+		if tried.budget != BudgetClaveKnown {
+			entry.Details, err = s.greet(tx, by, subject, tried.person, now)
+			if err != nil {
+				return err
+			}
+			greeted = entry.Details != nil
+		}
+		return tx.Audit(entry)
 	})
 	if err == nil {
 		err = refusal
@@ -130,7 +144,29 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 	if err != nil {
 		return SessionToken{}, err
 	}
+	if greeted {
+		s.mailQueued()
+	}
 	return token, nil
+}
+
+// greet tells of a log-in with a kind of device and from a network that the
+// person was not seen with these thirty days, and gives what its act says; nil
+// where they are known.
+func (s *Service) greet(tx Tx, by Actor, subject Subject, person Person, now time.Time) (map[string]string, error) {
+	facts, err := s.facts(tx, by, subject, person, newReference(), now)
+	if err != nil || facts.Network == NetworkKnown {
+		return nil, err
+	}
+	err = tx.Mark(markHome, s.homeKey(by), subject, now)
+	if err != nil {
+		return nil, err
+	}
+	on, err := addressesOf(tx, subject, person)
+	if err == nil {
+		err = s.notify(tx, news{Subject: subject, Kind: MailNewDevice}, on, facts, now)
+	}
+	return map[string]string{"reference": facts.Reference}, err
 }
 
 // chargeClave takes one comparison of a clave, in its own transaction, from the
@@ -162,6 +198,8 @@ func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, no
 		}
 		charge.may = a.Total < claveInAll
 		a.take(now, s.policy.LockLife)
+		more, _ := a.room(now, s.lockLimit())
+		charge.locks = !more
 		err = tx.SaveAttempts(a)
 		if err != nil {
 			return err
@@ -251,4 +289,42 @@ func newClaveCount(tx Tx, subject Subject, endLock bool) error {
 		}
 	}
 	return nil
+}
+
+// wrongClave notes a wrong clave, whose charge stands, and is its refusal. The one
+// that locks the number is told to its owner, by the same rows whoever that is.
+func (s *Service) wrongClave(ctx context.Context, by Actor, subject Subject, tried triedClave, now time.Time) error {
+	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+		err := s.markApplicant(tx, by, subject, now)
+		if err == nil && tried.locks {
+			err = s.tellLock(tx, by, subject, tried, now)
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
+	})
+	if err != nil {
+		return err
+	}
+	return &Error{Kind: Denied, Rule: "log_in"}
+}
+
+// tellLock queues the notice of a lock to the address that proves its owner best;
+// where there is no clave to lock, one to nobody. The dispatcher is not woken:
+// see untold.go.
+func (s *Service) tellLock(tx Tx, by Actor, subject Subject, tried triedClave, now time.Time) error {
+	facts, err := s.facts(tx, by, subject, tried.person, newReference(), now)
+	if err != nil {
+		return err
+	}
+	on, err := addressesOf(tx, subject, tried.person)
+	if err != nil {
+		return err
+	}
+	var best Address
+	if tried.account.Clave != "" {
+		best = bestAddress(on)
+	}
+	return s.notifyOne(tx, news{Subject: subject, Kind: MailLocked}, best.Email, best.Provenance.Origin.rank() >= OriginConfirmed.rank(), facts, now)
 }

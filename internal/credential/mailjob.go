@@ -20,6 +20,9 @@ const (
 	MailAddressCode    MailKind = "address_code"    // a code, and no link, to the address that proves a change
 	MailAddressLink    MailKind = "address_link"    // a link, and no code, that confirms the new one
 	MailAddressChanged MailKind = "address_changed" // that link was used
+	MailLocked         MailKind = "locked"          // wrong claves locked the number
+	MailNewDevice      MailKind = "new_device"      // a log-in from a browser and a network not seen before
+	MailFrozen         MailKind = "frozen"          // «No fui yo» froze the account
 )
 
 // hasLink reports whether a mail carries a link into a procedure.
@@ -56,6 +59,8 @@ type MailFacts struct {
 	Reference string    `json:"reference,omitempty"`
 	At        time.Time `json:"at,omitzero"`         // of the act
 	Browser   string    `json:"browser,omitempty"`   // kind of device, a word key
+	Network   Network   `json:"network,omitempty"`   // where it was, as far as that is known
+	Case      string    `json:"case,omitempty"`      // number of the case that was opened
 	NewMask   string    `json:"new_mask,omitempty"`  // masked new address
 	HoldUntil time.Time `json:"hold_until,omitzero"` // of a change of address
 }
@@ -70,13 +75,21 @@ const (
 	MailDropped MailEnd = "dropped" // its procedure no longer needs it
 )
 
-// Notice is what a «No fui yo» link refers to: an act somebody may object to.
+// Notice is what a «No fui yo» link refers to: an act, as it was told to one
+// address, that somebody may object to. Repeats of the act that come soon after
+// it are told together in one more notice (notices.go).
 type Notice struct {
 	ID        ID
 	Subject   Subject
 	Kind      MailKind
 	Procedure ID
+	Address   [32]byte // keyed hash of the address it was told to
+	MayFreeze bool     // the address is as well proven as the act
 	CreatedAt time.Time
+	Due       time.Time // its mail leaves then
+	Repeats   int       // acts that it tells of besides the first
+	LatestAt  time.Time // the last of them; zero for none
 	ExpiresAt time.Time
 	UsedAt    time.Time // zero while unused
+	Case      string    // number of the case that its use opened; empty before
 }

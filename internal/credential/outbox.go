@@ -14,6 +14,8 @@ type Outgoing struct {
 	Code      string        // likewise: six digits
 	Objection Objection     // of a notice
 	Life      time.Duration // of the link, from its acceptance
+	Repeats   int           // of a notice: how often it happened besides the first
+	LatestAt  time.Time     // the last of them; zero for none
 }
 
 // Limits of the outbox.
@@ -62,7 +64,11 @@ func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 				o.Code = s.keys.code(m.Procedure, m.Generation)
 			}
 			if !m.Notice.IsZero() {
-				o.Objection = s.keys.objection(m.Notice)
+				notice, err := tx.Notice(m.Notice)
+				if err != nil && !isNoRow(err) {
+					return err
+				}
+				o.Objection, o.Repeats, o.LatestAt = s.keys.objection(m.Notice), notice.Repeats, notice.LatestAt
 			}
 			out = append(out, o)
 		}
@@ -77,11 +83,11 @@ func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 // startClock notes the first attempt at a mail that a procedure waits for, and
 // reports whether the mail is still wanted.
 func (s *Service) startClock(tx Tx, m Mail, now time.Time) (bool, error) {
-	if !m.Kind.timed() {
-		return true, nil
-	}
 	if m.To.IsZero() {
 		return false, nil // what was queued for nobody; see untold.go
+	}
+	if !m.Kind.timed() {
+		return true, nil
 	}
 	p, err := tx.Procedure(m.Procedure)
 	if isNoRow(err) {

@@ -359,8 +359,7 @@ func (s *Service) registeredAddress(tx Tx, c RegisterChange, run RegisterRun, no
 		err = keepAddress(tx, c, set)
 	} else {
 		facts := MailFacts{GivenName: firstName(c.New), Reference: newReference(), At: now, NewMask: c.New.Email.Mask()}
-		about := Procedure{ID: newID(c.Subject.Shard()), Subject: c.Subject}
-		err = s.notify(tx, about, MailRegisterChange, onRecordOnce(before, onRecord(c.Subject, set, c.New)), facts, now)
+		err = s.notify(tx, news{Subject: c.Subject, Kind: MailRegisterChange}, onRecordOnce(before, onRecord(c.Subject, set, c.New)), facts, now)
 		details["reference"] = facts.Reference
 	}
 	if err != nil {

@@ -73,6 +73,7 @@ const (
 	markDevice  = "device"  // and from a known browser
 	markMailbox = "mailbox" // people whose mail goes to a mailbox
 	markCaptcha = "captcha" // captchas that failed from a network
+	markHome    = "home"    // people who were let in from a network with a kind of device
 	markAsker   = "asker"   // numbers for which mail was asked without proof from a network
 )
 

@@ -91,7 +91,7 @@ func (s *Service) unlockAddress(tx Tx, subject Subject, person Person, now time.
 		return Email{}, err
 	}
 	fixed, ok := fixedAddress(on)
-	if !locked || !ok || !fixed.Provenance.Origin.seen() || account.Clave == "" {
+	if !locked || !ok || !fixed.Provenance.Origin.seen() || account.Clave == "" || account.frozen() {
 		return Email{}, nil
 	}
 	return fixed.Email, nil
@@ -143,15 +143,19 @@ func (s *Service) OpenLock(ctx context.Context, by Actor, l Link) (_ DeviceID, e
 		if err != nil {
 			return err
 		}
+		facts, err := s.facts(tx, by, p.Subject, person, p.Reference, now)
+		if err != nil {
+			return err
+		}
 		device, err = s.rememberDevice(tx, by, p.Subject, now)
 		if err != nil {
 			return err
 		}
-		told, err := addressesOf(tx, p.Subject, person)
+		on, err := addressesOf(tx, p.Subject, person)
 		if err != nil {
 			return err
 		}
-		return s.notify(tx, p, MailUnlocked, told, s.facts(p, by, person, now), now)
+		return s.notify(tx, news{Subject: p.Subject, Kind: MailUnlocked, Procedure: p.ID}, on, facts, now)
 	})
 	if err != nil {
 		return DeviceID{}, err

@@ -39,7 +39,7 @@ func (s *Service) askUntold(ctx context.Context, by Actor, c Claim, person Perso
 		if err != nil {
 			return err
 		}
-		to, fixed := provenAddress(p.Kind, account, on)
+		to, fixed := provenAddress(p.Kind, account, account.usable(on))
 		if !found || !person.Death.IsZero() || !s.birthHolds(p.Typed, person) {
 			to = Email{}
 		}

@@ -101,8 +101,11 @@ type noticeView struct {
 	frame
 	Kind   string
 	Device string // in words; empty where it was no browser
+	Place  string // what is known of the network, in words; empty where nothing is
 	Mask   string // of the new address; empty unless Kind is a change of address
 	Until  string // end of the hold, in words; empty where there is none
+	Case   string // number of the case that was opened; empty for none
+	Again  string // that it happened again since, in words; empty where it did not
 }
 
 // Render writes the mail for a claimed row of the outbox. The same row always
@@ -148,13 +151,19 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		}
 		page = "address_code"
 	case credential.MailUnlocked, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailClaveChanged, credential.MailAddressChange, credential.MailRegisterChange,
-		credential.MailActivationCode, credential.MailAddressChanged:
+		credential.MailActivationCode, credential.MailAddressChanged, credential.MailLocked, credential.MailNewDevice, credential.MailFrozen:
 		if o.Objection.Notice.IsZero() {
 			return Message{}, fmt.Errorf("rendering mail %v: a notice without a way to object", o.ID)
 		}
 		f.Subject = r.Words.Text("mail." + string(o.Kind) + ".subject")
 		f.Link = r.PublicURL.JoinPath("no-fui-yo", o.Objection.Token()).String()
-		v := noticeView{frame: f, Kind: string(o.Kind), Device: r.device(o.Facts.Browser)}
+		v := noticeView{frame: f, Kind: string(o.Kind), Device: r.device(o.Facts.Browser), Case: oneLine(o.Facts.Case, maxName)}
+		if o.Facts.Network != "" {
+			v.Place = r.Words.Text("mail.network." + string(o.Facts.Network))
+		}
+		if o.Repeats > 0 {
+			v.Again = r.Words.Text("mail.notice.again", "n", o.Repeats+1, "when", r.Words.DateTime(o.LatestAt))
+		}
 		if o.Kind == credential.MailAddressChange {
 			if o.Facts.NewMask == "" || o.Facts.HoldUntil.IsZero() {
 				return Message{}, fmt.Errorf("rendering mail %v: a change of address without address or hold", o.ID)

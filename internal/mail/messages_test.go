@@ -72,6 +72,12 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 		o.Link = credential.Link{ID: anID(200), Generation: 2}
 	case credential.MailAddressChanged:
 		o.Facts.NewMask = "l•••••@gmail.com"
+	case credential.MailNewDevice:
+		o.Facts.Network = credential.NetworkNew
+	case credential.MailLocked:
+		o.Facts.Network, o.Repeats, o.LatestAt = credential.NetworkKnown, 2, o.Facts.At.Add(time.Minute)
+	case credential.MailFrozen:
+		o.Facts.Case = "C-AB2C-3DEF"
 	case credential.MailRegisterChange:
 		o.Facts.Browser, o.Facts.NewMask = "", "l•••••@gmail.com"
 	}
@@ -88,6 +94,7 @@ var allKinds = []credential.MailKind{
 	credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
 	credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged, credential.MailUnlock, credential.MailUnlocked,
 	credential.MailAddressCode, credential.MailAddressLink, credential.MailAddressChanged,
+	credential.MailLocked, credential.MailNewDevice, credential.MailFrozen,
 }
 
 func mustRender(tb testing.TB, r *Renderer, o credential.Outgoing) Message {

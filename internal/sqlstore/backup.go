@@ -415,11 +415,38 @@ func (t *tx) carryOver(schema int) error {
 		`INSERT INTO marks (scope, hash, subject, latest) SELECT scope, hash, subject, latest FROM later.marks WHERE true
 			ON CONFLICT (scope, hash, subject) DO UPDATE SET latest = max(marks.latest, excluded.latest)`,
 		`INSERT INTO used_once (id, expires_at) SELECT id, expires_at FROM later.used_once WHERE true ON CONFLICT (id) DO NOTHING`,
-		`INSERT INTO notices (subject, id, kind, procedure, created_at, expires_at, used_at)
-			SELECT subject, id, kind, procedure, created_at, expires_at, used_at FROM later.notices WHERE true
-			ON CONFLICT (subject, id) DO UPDATE SET used_at = max(notices.used_at, excluded.used_at)`,
+		`INSERT INTO notices (` + noticeColumns + `) SELECT ` + noticeColumns + ` FROM later.notices WHERE true
+			ON CONFLICT (subject, id) DO UPDATE SET used_at = max(notices.used_at, excluded.used_at), case_number = excluded.case_number`,
+		`INSERT INTO cases (subject, number, kind, froze, opened_at) SELECT subject, number, kind, froze, opened_at FROM later.cases WHERE true
+			ON CONFLICT (subject, number) DO NOTHING`,
 	} {
 		_, err := t.exec(query)
+		if err != nil {
+			return err
+		}
+	}
+	return t.carryFreezes()
+}
+
+// carryFreezes freezes again what was frozen since the backup.
+func (t *tx) carryFreezes() error {
+	frozen, err := list(t, `SELECT later.accounts.subject, later.accounts.frozen_from FROM later.accounts
+		JOIN main.accounts ON main.accounts.subject = later.accounts.subject
+		WHERE later.accounts.frozen_from > 0 ORDER BY later.accounts.subject`, nil,
+		func(scan func(...any) error) (a credential.Account, err error) {
+			err = scan(exactly(a.Subject[:]), instant{&a.FrozenFrom})
+			return a, err
+		})
+	if err != nil {
+		return err
+	}
+	for _, later := range frozen {
+		a, err := t.account(later.Subject)
+		if err != nil {
+			return err
+		}
+		a.FrozenFrom = later.FrozenFrom
+		err = t.SaveAccount(a)
 		if err != nil {
 			return err
 		}

@@ -346,7 +346,7 @@ func TestRewind(t *testing.T) {
 		}
 	}
 	update(func(tx credential.Tx) error {
-		return errors.Join(tx.CreateProcedure(live), tx.CreateProcedure(over), tx.PutNotice(notice),
+		return errors.Join(tx.CreateProcedure(live), tx.CreateProcedure(over), tx.PutNotice(notice), tx.SaveAccount(credential.Account{Subject: who}),
 			tx.QueueMail(credential.Mail{ID: credential.ID{4}, Kind: credential.MailActivation, Procedure: live.ID, To: email, QueuedAt: made, Due: made}),
 			tx.PutActivationCode(credential.ActivationCode{Subject: who, ID: credential.ID{7}, MAC: make([]byte, 32), ExpiresAt: at.Add(time.Hour)}),
 			tx.AddDevice(who, [32]byte{1}, made, at.Add(time.Hour)), spent(tx, who, 1, made), spent(tx, other, 3, made),
@@ -355,8 +355,10 @@ func TestRewind(t *testing.T) {
 	file := backup(t, path)
 	update(func(tx credential.Tx) error {
 		_, onceErr := tx.UseOnce([32]byte{9}, at.Add(time.Hour))
-		_, noticeErr := tx.UseNotice(notice.ID, made.Add(time.Hour))
-		return errors.Join(onceErr, noticeErr, spent(tx, who, 4, made.Add(time.Hour)), spent(tx, other, 0, made.Add(-time.Hour)),
+		_, noticeErr := tx.UseNotice(notice.ID, "C-1", made.Add(time.Hour))
+		account, accountErr := tx.Account(who)
+		account.FrozenFrom = made
+		return errors.Join(onceErr, noticeErr, accountErr, tx.SaveAccount(account), tx.OpenCase(credential.Case{Number: "C-1", Subject: who, OpenedAt: made}), spent(tx, who, 4, made.Add(time.Hour)), spent(tx, other, 0, made.Add(-time.Hour)),
 			tx.Mark("network", [32]byte{5}, who, made.Add(time.Hour)))
 	})
 	later := backup(t, path)
@@ -416,12 +418,17 @@ func TestRewind(t *testing.T) {
 				if first == carried || disputed != carried || (marks == 1) != carried || (mine.Total == 4) != carried || mine.Times[0].After(made) != carried || theirs.Total != 3 {
 					t.Errorf("used once %v, disputed %v, %d marks, attempts %v and %v", first, disputed, marks, mine, theirs)
 				}
+				account, accountErr := tx.Account(who)
+				cases, casesErr := tx.Cases(who)
+				if account.FrozenFrom.IsZero() == carried || (len(cases) == 1) != carried {
+					t.Errorf("frozen from %v, cases %v", account.FrozenFrom, cases)
+				}
 				rows, auditErr := tx.AuditRows(0, 0, 10)
 				if len(rows) != 1 || rows[0].Act != credential.ActRestored || rows[0].Actor != credential.System || !rows[0].At.Equal(at) {
 					t.Errorf("audit rows of nobody: %+v", rows)
 				}
 				_, chainErr := keys.VerifyAudit(tx, nil)
-				return errors.Join(liveErr, doneErr, mailErr, deviceErr, codeErr, onceErr, noticeErr, markErr, mineErr, theirsErr, auditErr, chainErr)
+				return errors.Join(liveErr, doneErr, mailErr, deviceErr, codeErr, onceErr, noticeErr, markErr, mineErr, theirsErr, auditErr, chainErr, accountErr, casesErr)
 			})
 			if err != nil {
 				t.Error(err)
@@ -433,9 +440,9 @@ func TestRewind(t *testing.T) {
 // TestRewindKnowsEveryTable: a new table must say what a restore does with it.
 func TestRewindKnowsEveryTable(t *testing.T) {
 	known := map[string]string{
-		"meta": "goes back", "people": "goes back", "accounts": "goes back", "addresses": "goes back",
+		"meta": "goes back", "people": "goes back", "accounts": "goes back, but for what was frozen since", "addresses": "goes back",
 		"procedures": "ended", "activation_codes": "ended", "outbox": "ended", "devices": "ended", "sessions": "ended",
-		"attempts": "carried over", "marks": "carried over", "used_once": "carried over", "notices": "carried over",
+		"attempts": "carried over", "marks": "carried over", "used_once": "carried over", "notices": "carried over", "cases": "carried over",
 		"audit_people": "goes back", "audit": "goes back, with a row more", "audit_heads": "goes back, with a row more",
 		"schema_migrations": "goes back",
 		"figure_events":     "carried over", "figure_counts": "carried over", "figure_records": "carried over",

@@ -140,9 +140,9 @@ func (t *tx) Account(s credential.Subject) (credential.Account, error) {
 
 func (t *tx) account(s credential.Subject) (a credential.Account, err error) {
 	var clave, answers, kept, mac []byte
-	err = t.one(`SELECT subject, clave, answers, profile, level, proven_at, must_change, created_at, version, mac
+	err = t.one(`SELECT subject, clave, answers, profile, level, proven_at, must_change, frozen_from, created_at, version, mac
 		FROM accounts WHERE subject = $1`, []any{s[:]},
-		exactly(a.Subject[:]), &clave, &answers, &kept, &a.Level, instant{&a.ProvenAt}, &a.MustChange, instant{&a.CreatedAt}, &a.Version, &mac)
+		exactly(a.Subject[:]), &clave, &answers, &kept, &a.Level, instant{&a.ProvenAt}, &a.MustChange, instant{&a.FrozenFrom}, instant{&a.CreatedAt}, &a.Version, &mac)
 	if errors.Is(err, credential.ErrNoRow) {
 		t.store.openNoAccount()
 	}
@@ -230,22 +230,23 @@ func (t *tx) SaveAccount(a credential.Account) error {
 		t.store.keys.Seal(answers, accountPlace("answers", a.Subject)),
 		int64(a.Level), millis(a.ProvenAt), a.MustChange, millis(a.CreatedAt), a.Version,
 		t.store.keys.AccountMAC(storedAccount(a)),
-		t.store.keys.Seal(kept, accountPlace("profile", a.Subject)),
+		t.store.keys.Seal(kept, accountPlace("profile", a.Subject)), millis(a.FrozenFrom),
 	}
 	if before == 0 {
 		return wrap("saving an account", t.must(`INSERT INTO accounts
-			(subject, clave, answers, level, proven_at, must_change, created_at, version, mac, profile)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (subject) DO NOTHING`, args...))
+			(subject, clave, answers, level, proven_at, must_change, created_at, version, mac, profile, frozen_from)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (subject) DO NOTHING`, args...))
 	}
 	return wrap("saving an account", t.must(`UPDATE accounts SET
 		clave = $2, answers = $3, level = $4, proven_at = $5, must_change = $6, created_at = $7, version = $8, mac = $9,
-		profile = $10 WHERE subject = $1 AND version = $11`, append(args, before)...))
+		profile = $10, frozen_from = $11 WHERE subject = $1 AND version = $12`, append(args, before)...))
 }
 
 // storedAccount is the account as it will be read, so that its MAC holds then.
 func storedAccount(a credential.Account) credential.Account {
 	a.ProvenAt = fromMillis(millis(a.ProvenAt))
 	a.CreatedAt = fromMillis(millis(a.CreatedAt))
+	a.FrozenFrom = fromMillis(millis(a.FrozenFrom))
 	return a
 }
 

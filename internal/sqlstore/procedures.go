@@ -145,36 +145,3 @@ func (t *tx) EndProven(s credential.Subject, except credential.ID, end credentia
 		string(credential.StepProve), string(credential.StepProveReview), heldAfter)
 	return wrap("ending proven procedures", err)
 }
-
-// PutNotice implements [credential.Tx].
-func (t *tx) PutNotice(n credential.Notice) error {
-	_, err := t.exec(`INSERT INTO notices (subject, id, kind, procedure, created_at, expires_at, used_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		n.Subject[:], n.ID[:], string(n.Kind), n.Procedure[:], millis(n.CreatedAt), millis(n.ExpiresAt), millis(n.UsedAt))
-	return wrap("storing a notice", err)
-}
-
-// Notice implements [credential.Tx].
-func (t *tx) Notice(id credential.ID) (n credential.Notice, err error) {
-	err = t.one(`SELECT subject, id, kind, procedure, created_at, expires_at, used_at FROM notices WHERE id = $1`, []any{id[:]},
-		exactly(n.Subject[:]), exactly(n.ID[:]), &n.Kind, exactly(n.Procedure[:]),
-		instant{&n.CreatedAt}, instant{&n.ExpiresAt}, instant{&n.UsedAt})
-	if err != nil {
-		return credential.Notice{}, wrap("reading a notice", err)
-	}
-	return n, nil
-}
-
-// Disputed implements [credential.Tx].
-func (t *tx) Disputed(s credential.Subject, kind credential.MailKind, at time.Time) (bool, error) {
-	var n int
-	err := t.one(`SELECT count(*) FROM notices WHERE subject = $1 AND kind = $2 AND used_at > 0 AND expires_at > $3`,
-		[]any{s[:], string(kind), millis(at)}, &n)
-	return n > 0, wrap("looking for disputed notices", err)
-}
-
-// UseNotice implements [credential.Tx]: the statement alone decides who was first.
-func (t *tx) UseNotice(id credential.ID, at time.Time) (bool, error) {
-	done, err := t.execOne(`UPDATE notices SET used_at = $2 WHERE id = $1 AND used_at = 0`, id[:], millis(at))
-	return done, wrap("using a notice", err)
-}

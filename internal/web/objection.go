@@ -11,17 +11,16 @@ type objectionView struct {
 	base
 	Kind        credential.MailKind
 	Cancellable bool
-	Used        bool
-	Cancelled   bool // by the press just now
-	ClaveSet    bool // the act set a clave, or may have
+	Freezes     bool
+	Button      string // what the press does, a word of its sentences
+	Case        string // of the press just now, or an earlier one
+	Outcome     string // likewise, a word of its sentences
+	Frozen      bool   // by the press just now
+	ClaveSet    bool   // the act set a clave, or may have
 	Action      string
 }
 
 func (s *Server) showObjection(w http.ResponseWriter, r *http.Request) error {
-	return s.objectionPage(w, r, false)
-}
-
-func (s *Server) objectionPage(w http.ResponseWriter, r *http.Request, cancelled bool) error {
 	objection, ok := credential.ParseObjection(r.PathValue("token"))
 	if !ok {
 		return &credential.Error{Kind: credential.NotFound, Rule: "objection"}
@@ -30,16 +29,19 @@ func (s *Server) objectionPage(w http.ResponseWriter, r *http.Request, cancelled
 	if err != nil {
 		return err
 	}
-	title := "objection.title"
-	if cancelled {
-		title = "objection.cancelled_title"
+	view := objectionView{
+		base: s.base(r, s.Words.Text("objection.title")),
+		Kind: look.Kind, Cancellable: look.Cancellable, Freezes: look.Freezes, Button: "case",
+		Case: look.Case, Outcome: "used", ClaveSet: !look.Used && setsClave(look.Kind),
+		Action: PathObjection + "/" + objection.Token(),
 	}
-	s.render(w, r, http.StatusOK, "objection", objectionView{
-		base: s.base(r, s.Words.Text(title)),
-		Kind: look.Kind, Cancellable: look.Cancellable, Used: look.Used, Cancelled: cancelled,
-		ClaveSet: !look.Cancellable && !look.Used && !cancelled && setsClave(look.Kind),
-		Action:   PathObjection + "/" + objection.Token(),
-	})
+	switch {
+	case look.Freezes:
+		view.Button = "freeze"
+	case look.Cancellable:
+		view.Button = "cancel"
+	}
+	s.render(w, r, http.StatusOK, "objection", view)
 	return nil
 }
 
@@ -47,11 +49,10 @@ func (s *Server) objectionPage(w http.ResponseWriter, r *http.Request, cancelled
 // somebody else knows.
 func setsClave(kind credential.MailKind) bool {
 	switch kind {
-	case credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
-		credential.MailClaveChanged, credential.MailUnlocked, credential.MailActivationCode:
-		return true
+	case credential.MailLocked, credential.MailFrozen, credential.MailRegisterChange:
+		return false
 	}
-	return false
+	return true
 }
 
 // object is the one press: it needs no log-in.
@@ -64,9 +65,23 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return &credential.Error{Kind: credential.NotFound, Rule: "objection"}
 	}
-	cancelled, err := s.Service.Object(r.Context(), s.actor(r), objection)
+	done, err := s.Service.Object(r.Context(), s.actor(r), objection)
 	if err != nil {
 		return err
 	}
-	return s.objectionPage(w, r, cancelled)
+	view := objectionView{Case: done.Case, Frozen: done.Frozen}
+	title := "objection.done_title"
+	switch {
+	case !done.First:
+		view.Outcome = "used"
+	case done.Frozen:
+		view.Outcome, title = "frozen", "objection.frozen_title"
+	case done.Cancelled:
+		view.Outcome, title = "cancelled", "objection.cancelled_title"
+	default:
+		view.Outcome = "case_only"
+	}
+	view.base = s.base(r, s.Words.Text(title))
+	s.render(w, r, http.StatusOK, "objection", view)
+	return nil
 }

@@ -345,10 +345,13 @@ func views(s *Server) []shown {
 		}},
 		{"done", "generate", doneView{calm("done.title.generate"), credential.Generate, ""}},
 		{"done", "recover", doneView{calm("done.title.recover"), credential.Recover, "m•••••@gmail.com"}},
-		{"objection", "clave", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailClaveSet, ClaveSet: true}},
-		{"objection", "cancellable", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChange, Cancellable: true, Action: PathObjection + "/t"}},
-		{"objection", "used", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChange, Used: true}},
-		{"objection", "cancelled", objectionView{base: calmOutside(s, "objection.cancelled_title"), Kind: credential.MailAddressChange, Cancelled: true}},
+		{"objection", "clave", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailClaveSet, Freezes: true, Button: "freeze", ClaveSet: true, Action: PathObjection + "/t"}},
+		{"objection", "cancellable", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChange, Cancellable: true, Button: "cancel", ClaveSet: true, Action: PathObjection + "/t"}},
+		{"objection", "case", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailRegisterChange, Button: "case", Action: PathObjection + "/t"}},
+		{"objection", "used", objectionView{base: calmOutside(s, "objection.title"), Case: "C-AB2C-3DEF", Outcome: "used"}},
+		{"objection", "cancelled", objectionView{base: calmOutside(s, "objection.cancelled_title"), Case: "C-AB2C-3DEF", Outcome: "cancelled"}},
+		{"objection", "frozen", objectionView{base: calmOutside(s, "objection.frozen_title"), Case: "C-AB2C-3DEF", Outcome: "frozen", Frozen: true}},
+		{"objection", "case only", objectionView{base: calmOutside(s, "objection.done_title"), Case: "C-AB2C-3DEF", Outcome: "case_only"}},
 		{"message", "resend", messageView{base: calm("message.expired_mine.title"), Key: "expired_mine", Resend: "p-1"}},
 		{"demo_people", "zero", demoPeopleView{base: zero}},
 		{"demo_people", "full", demoPeopleView{calmOutside(s, "demo.people.title"), []DemoPerson{
@@ -384,9 +387,9 @@ func views(s *Server) []shown {
 		credential.MailAddressCode, credential.MailAddressLink, credential.MailAddressChanged,
 		credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
 		credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged,
-		credential.MailUnlock, credential.MailUnlocked,
+		credential.MailUnlock, credential.MailUnlocked, credential.MailLocked, credential.MailNewDevice, credential.MailFrozen,
 	} {
-		list = append(list, shown{"objection", string(kind), objectionView{base: zero, Kind: kind}})
+		list = append(list, shown{"objection", string(kind), objectionView{base: zero, Kind: kind, Button: "case"}})
 	}
 	for _, state := range mailStates {
 		v := waitingView{

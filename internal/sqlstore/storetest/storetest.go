@@ -66,6 +66,7 @@ func Run(t *testing.T, create func(t testing.TB) Database) {
 		{"ActivationCodes", activationCodes},
 		{"ActivationCodeRace", activationCodeRace},
 		{"Notices", notices},
+		{"Cases", cases},
 		{"Outbox", outbox},
 		{"Meta", meta},
 		{"SwapMeta", swapMeta},
@@ -557,7 +558,7 @@ func claimAll(tx credential.Tx) error {
 func levelRaised(t *testing.T, e *env) {
 	a := fullAccount(newSubject())
 	a.Level = credential.Declared
-	for _, edit := range []string{"level = 2", "proven_at = proven_at + 1", "must_change = NOT must_change", "version = version + 1"} {
+	for _, edit := range []string{"level = 2", "proven_at = proven_at + 1", "must_change = NOT must_change", "frozen_from = 0", "version = version + 1"} {
 		a.Subject = newSubject()
 		e.update(t, a.Subject, func(tx credential.Tx) error { return tx.SaveAccount(a) })
 		if n := e.Exec(t, "UPDATE accounts SET "+edit+" WHERE subject = $1", a.Subject[:]); n != 1 {
@@ -883,8 +884,8 @@ func activationCodeRace(t *testing.T, e *env) {
 
 func notices(t *testing.T, e *env) {
 	full := credential.Notice{
-		ID: newID(), Subject: newSubject(), Kind: credential.MailAddressChange, Procedure: newID(),
-		CreatedAt: t0, ExpiresAt: t0.Add(240 * time.Hour),
+		ID: newID(), Subject: newSubject(), Kind: credential.MailLocked, Procedure: newID(), Address: newHash(), MayFreeze: true,
+		CreatedAt: t0, Due: t0.Add(time.Minute), Repeats: 2, LatestAt: t0.Add(time.Second), ExpiresAt: t0.Add(240 * time.Hour),
 	}
 	empty := credential.Notice{ID: newID()}
 	e.update(t, full.Subject, func(tx credential.Tx) error {
@@ -897,15 +898,45 @@ func notices(t *testing.T, e *env) {
 		for _, want := range []bool{true, false} {
 			same(t, "Notice", read(t, e, func(tx credential.Tx) (credential.Notice, error) { return tx.Notice(n.ID) }), n)
 			e.update(t, n.Subject, func(tx credential.Tx) error {
-				used, err := tx.UseNotice(n.ID, t0.Add(time.Minute))
+				used, err := tx.UseNotice(n.ID, map[bool]string{true: "C-1", false: "C-2"}[want], t0.Add(time.Minute))
 				if used != want {
 					t.Errorf("UseNotice = %v, want %v", used, want)
 				}
 				return err
 			})
-			n.UsedAt = t0.Add(time.Minute)
+			n.UsedAt, n.Case = t0.Add(time.Minute), "C-1"
 		}
 	}
+	last := full
+	last.ID, last.Due = newID(), full.Due.Add(time.Minute)
+	others := []credential.Notice{last, last, last}
+	others[0].ID, others[0].Kind, others[0].Due = newID(), credential.MailUnlocked, last.Due.Add(time.Minute)
+	others[1].ID, others[1].Address, others[1].Due = newID(), newHash(), last.Due.Add(time.Minute)
+	others[2].ID, others[2].Subject, others[2].Due = newID(), newSubject(), last.Due.Add(time.Minute)
+	e.update(t, full.Subject, func(tx credential.Tx) error {
+		_, err := tx.LatestNotice(newSubject(), last.Kind, last.Address)
+		if !errors.Is(err, credential.ErrNoRow) {
+			t.Errorf("LatestNotice of nobody: %v, want ErrNoRow", err)
+		}
+		return errors.Join(tx.PutNotice(last), tx.PutNotice(others[0]), tx.PutNotice(others[1]), tx.PutNotice(others[2]),
+			tx.RepeatNotice(last.ID, t0.Add(time.Hour)))
+	})
+	last.Repeats, last.LatestAt = 3, t0.Add(time.Hour)
+	same(t, "LatestNotice", read(t, e, func(tx credential.Tx) (credential.Notice, error) {
+		return tx.LatestNotice(full.Subject, full.Kind, full.Address)
+	}), last)
+}
+
+func cases(t *testing.T, e *env) {
+	first := credential.Case{Number: "C-A-" + newID().String(), Subject: newSubject(), Kind: credential.MailClaveSet, Froze: true, OpenedAt: t0}
+	second := credential.Case{Number: "C-B-" + newID().String(), Subject: first.Subject, Kind: credential.MailLocked, OpenedAt: t0.Add(time.Hour)}
+	other := second
+	other.Number, other.Subject = "C-C-"+newID().String(), newSubject()
+	for _, c := range []credential.Case{second, first, other} {
+		e.update(t, c.Subject, func(tx credential.Tx) error { return tx.OpenCase(c) })
+	}
+	same(t, "Cases", read(t, e, func(tx credential.Tx) ([]credential.Case, error) { return tx.Cases(first.Subject) }),
+		[]credential.Case{second, first})
 }
 
 func fullMail(t testing.TB) credential.Mail {
@@ -1285,7 +1316,7 @@ func sixteenRedemptions(t *testing.T, e *env) {
 		n := credential.Notice{ID: newID(), Subject: p.Subject, ExpiresAt: t0}
 		e.update(t, p.Subject, func(tx credential.Tx) error { return errors.Join(tx.CreateProcedure(p), tx.PutNotice(n)) })
 		race(t, e, func(tx credential.Tx) (bool, error) { return tx.FinishProcedure(p.ID, t0) })
-		race(t, e, func(tx credential.Tx) (bool, error) { return tx.UseNotice(n.ID, t0) })
+		race(t, e, func(tx credential.Tx) (bool, error) { return tx.UseNotice(n.ID, "C-1", t0) })
 	}
 }
 
@@ -1680,7 +1711,7 @@ func startersAtOnce(t *testing.T, e *env) {
 		t.Fatal(err)
 	}
 	for _, table := range []string{"meta", "people", "accounts", "addresses", "procedures", "attempts", "marks", "used_once", "devices",
-		"activation_codes", "sessions", "notices", "outbox", "audit_people", "audit", "audit_heads",
+		"activation_codes", "sessions", "notices", "cases", "outbox", "audit_people", "audit", "audit_heads",
 		"figure_events", "figure_counts", "figure_records", "schema_migrations"} {
 		e.Exec(t, "DROP TABLE "+table)
 	}
