@@ -90,7 +90,7 @@ func tellRestore(w io.Writer, r site.RestoreReport, in, heads string) error {
 		fmt.Fprintf(&text, "audit: from line %d on, %s tells of rows that the restore took back; `aldaba audit verify` names them until those lines are put aside\n", r.Ahead, heads)
 	}
 	if r.Schema < r.Program {
-		fmt.Fprintf(&text, "schema: version %d; `aldaba migrate` brings it to version %d\n", r.Schema, r.Program)
+		fmt.Fprintf(&text, "schema: version %d, brought to version %d\n", r.Schema, r.Program)
 	}
 	_, err := io.WriteString(w, text.String())
 	return err

@@ -37,7 +37,7 @@ func (s *Service) LookObjection(ctx context.Context, o Objection) (ObjectionView
 			return nil
 		}
 		v.Cancellable = cancels(n, p, now)
-		_, _, v.Freezes, err = s.freezable(tx, n, person)
+		_, _, v.Freezes, err = s.freezable(tx, n, p, person, now)
 		return err
 	})
 	return v, err
@@ -77,9 +77,10 @@ func cancels(n Notice, p Procedure, now time.Time) bool {
 	return n.Kind == MailAddressChange && p.over(now) == nil
 }
 
-// freezable reports whether a press freezes an account: there is one, and the
-// address it was told to is on record and as well proven as the act.
-func (s *Service) freezable(tx Tx, n Notice, person Person) (Account, []Address, bool, error) {
+// freezable reports whether a press freezes an account: there is one, the address
+// it was told to is on record and as well proven as the act, and there is more to
+// end than a change that still waits.
+func (s *Service) freezable(tx Tx, n Notice, p Procedure, person Person, now time.Time) (Account, []Address, bool, error) {
 	on, err := addressesOf(tx, n.Subject, person)
 	if err != nil {
 		return Account{}, nil, false, err
@@ -88,7 +89,7 @@ func (s *Service) freezable(tx Tx, n Notice, person Person) (Account, []Address,
 	if err != nil {
 		return Account{}, on, false, ignoreNoRow(err)
 	}
-	return account, on, n.MayFreeze && s.toldTo(n, on), nil
+	return account, on, n.MayFreeze && s.toldTo(n, on) && !cancels(n, p, now), nil
 }
 
 // ObjectionDone is what a press of «No fui yo» came to.
@@ -130,7 +131,7 @@ func (s *Service) Object(ctx context.Context, by Actor, o Objection) (_ Objectio
 			done = ObjectionDone{Case: n.Case}
 			return err
 		}
-		account, on, freezes, err := s.freezable(tx, n, person)
+		account, on, freezes, err := s.freezable(tx, n, p, person, now)
 		if err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func TestAddressHold(t *testing.T) {
 		}
 		// «No fui yo» comes too late only once the clave is set.
 		objection := linkIn(t, notice, "/no-fui-yo/")
-		if !strings.Contains(w.browser().get(objection).want(200).text(), words.Spanish().Text("objection.button")) {
+		if !strings.Contains(w.browser().get(objection).want(200).text(), words.Spanish().Text("objection.button_cancel")) {
 			t.Error("the change cannot be cancelled although the clave is not set")
 		}
 		b.opened(m, p).setClave(goodClave).want(303)
@@ -93,7 +93,7 @@ func TestAddressHold(t *testing.T) {
 			}
 		}
 		late := w.browser().get(objection).want(200)
-		if strings.Contains(late.Body.String(), "<form method=\"post\" action=\"/no-fui-yo/") {
+		if strings.Contains(late.text(), words.Spanish().Text("objection.button_cancel")) {
 			t.Error("a finished change offers to be cancelled")
 		}
 		// The address now counts as confirmed: the next recovery goes straight there.

@@ -307,21 +307,29 @@ func (s *Store) contents(ctx context.Context) (c Contents, err error) {
 	return c, err
 }
 
-// A backup may be of an older schema: since which version people stand in
-// generations, and since which there are activation codes, sessions, and figures.
+// A backup, and the database that it replaces, may be of an older schema: since
+// which version people stand in generations, and since which there are figures,
+// and accounts freeze.
 const (
 	generationsSince = 2
-	codesSince       = 3
-	sessionsSince    = 4
 	figuresSince     = 6
+	freezesSince     = 7
 )
 
 // Rewind makes an opened backup one that may be put into use: everything that
 // lived for somebody when it was made is ended, in one transaction, with an audit
 // row. later is a backup of the database it replaces, "" where that cannot be
 // read: of it come the attempts spent, the secrets used, the disputes and the
-// public figures. The file is no backup any more.
+// freezes and the public figures. The file gets this program's schema, and is no
+// backup any more.
 func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r credential.Rewound, err error) {
+	steps, err := migrations(migrationFiles, sqliteDialect.name)
+	if err == nil {
+		err = migrate(ctx, s.write.db, s.dialect, steps)
+	}
+	if err != nil {
+		return r, wrap("bringing a backup's schema up to date", err)
+	}
 	if later != "" {
 		_, err = s.write.db.ExecContext(ctx, "ATTACH $1 AS later", later)
 		if err != nil {
@@ -331,19 +339,16 @@ func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r crede
 	err = s.Update(ctx, 0, func(update credential.Tx) error {
 		t := update.(*tx)
 		r = credential.Rewound{Spent: later != ""}
-		var schema int
-		err := t.one("SELECT count(*) FROM schema_migrations", nil, &schema)
-		if err == nil && later != "" {
-			err = t.carryOver(schema)
-		}
-		if err != nil {
-			return err
+		if later != "" {
+			err := t.carryOver()
+			if err != nil {
+				return err
+			}
 		}
 		made, err := t.Meta(metaBackup)
 		if err != nil {
 			return err
 		}
-		var seen int64
 		for _, end := range []struct {
 			query string
 			args  []any
@@ -354,14 +359,11 @@ func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r crede
 			{`UPDATE outbox SET ended = $1, ended_at = $2, leased_until = 0, recipient = NULL, facts = NULL WHERE ended = ''`,
 				[]any{string(credential.MailDropped), millis(at)}, &r.Mails},
 			{`UPDATE activation_codes SET used_at = $1 WHERE used_at = 0`, []any{millis(at)}, &r.Codes},
-			{`UPDATE procedures SET counted = 1 WHERE counted = 0 AND ended = $1`, []any{string(credential.TimedOut)}, &seen}, // a restore ended them, and no citizen
+			{`UPDATE procedures SET counted = 1 WHERE counted = 0 AND ended = $1`, []any{string(credential.TimedOut)}, new(int64)}, // a restore ended them, and no citizen
 			{`DELETE FROM devices`, nil, &r.Devices},
 			{`DELETE FROM sessions`, nil, &r.Sessions},
 			{`DELETE FROM meta WHERE name = $1`, []any{metaBackup}, new(int64)},
 		} {
-			if end.n == &r.Codes && schema < codesSince || end.n == &r.Sessions && schema < sessionsSince || end.n == &seen && schema < figuresSince {
-				continue
-			}
 			*end.n, err = t.exec(end.query, end.args...)
 			if err != nil {
 				return err
@@ -385,13 +387,13 @@ func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r crede
 // carryOver takes what must not go back in time from the later state. A counter
 // that the later state reset stays as the backup has it: too strict is the safe
 // side. What the public was told stands, whatever is forgotten here.
-func (t *tx) carryOver(schema int) error {
+func (t *tx) carryOver() error {
 	var later int
 	err := t.one("SELECT count(*) FROM later.schema_migrations", nil, &later)
 	if err != nil {
 		return err
 	}
-	if schema >= figuresSince && later >= figuresSince {
+	if later >= figuresSince {
 		for _, query := range []string{
 			`DELETE FROM figure_events`, `DELETE FROM figure_counts`, `DELETE FROM figure_records`,
 			`INSERT INTO figure_events (id, day, measure, kind, detail, bucket)
@@ -407,6 +409,10 @@ func (t *tx) carryOver(schema int) error {
 			}
 		}
 	}
+	columns, used := "subject, id, kind, procedure, created_at, expires_at, used_at", "used_at = max(notices.used_at, excluded.used_at)"
+	if later >= freezesSince {
+		columns, used = noticeColumns, used+", case_number = excluded.case_number"
+	}
 	for _, query := range []string{
 		`INSERT INTO attempts (subject, budget, times, total, newest, version)
 			SELECT subject, budget, times, total, newest, version FROM later.attempts WHERE true
@@ -415,21 +421,27 @@ func (t *tx) carryOver(schema int) error {
 		`INSERT INTO marks (scope, hash, subject, latest) SELECT scope, hash, subject, latest FROM later.marks WHERE true
 			ON CONFLICT (scope, hash, subject) DO UPDATE SET latest = max(marks.latest, excluded.latest)`,
 		`INSERT INTO used_once (id, expires_at) SELECT id, expires_at FROM later.used_once WHERE true ON CONFLICT (id) DO NOTHING`,
-		`INSERT INTO notices (` + noticeColumns + `) SELECT ` + noticeColumns + ` FROM later.notices WHERE true
-			ON CONFLICT (subject, id) DO UPDATE SET used_at = max(notices.used_at, excluded.used_at), case_number = excluded.case_number`,
-		`INSERT INTO cases (subject, number, kind, froze, opened_at) SELECT subject, number, kind, froze, opened_at FROM later.cases WHERE true
-			ON CONFLICT (subject, number) DO NOTHING`,
+		`INSERT INTO notices (` + columns + `) SELECT ` + columns + ` FROM later.notices WHERE true
+			ON CONFLICT (subject, id) DO UPDATE SET ` + used,
 	} {
 		_, err := t.exec(query)
 		if err != nil {
 			return err
 		}
 	}
+	if later < freezesSince {
+		return nil
+	}
 	return t.carryFreezes()
 }
 
-// carryFreezes freezes again what was frozen since the backup.
+// carryFreezes freezes again what was frozen since the backup, and keeps the cases.
 func (t *tx) carryFreezes() error {
+	_, err := t.exec(`INSERT INTO cases (subject, number, kind, froze, opened_at) SELECT subject, number, kind, froze, opened_at
+		FROM later.cases WHERE true ON CONFLICT (subject, number) DO NOTHING`)
+	if err != nil {
+		return err
+	}
 	frozen, err := list(t, `SELECT later.accounts.subject, later.accounts.frozen_from FROM later.accounts
 		JOIN main.accounts ON main.accounts.subject = later.accounts.subject
 		WHERE later.accounts.frozen_from > 0 ORDER BY later.accounts.subject`, nil,

@@ -1,0 +1,278 @@
+package site
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/mailbox"
+	"aldaba/internal/web"
+	"aldaba/internal/words"
+)
+
+// pressed presses «No fui yo» in a mail, from a browser that knows nothing.
+func (w *world) pressed(m mailbox.Message) *answer {
+	w.t.Helper()
+	path := linkIn(w.t, m, "/no-fui-yo/")
+	w.browser().get(path).want(200) // looking changes nothing
+	return w.browser().send(http.MethodPost, path, nil).want(200)
+}
+
+// notice waits for a notice to an address, by its subject.
+func (w *world) notice(to, subject string) mailbox.Message {
+	w.t.Helper()
+	w.waitFor("notice: "+subject, func() bool { return len(w.mails(to, subject)) > 0 })
+	return w.mails(to, subject)[0]
+}
+
+const (
+	otherClave     = "otra clave larga y buena"
+	noticeOfClave  = "Aviso: se cambió su clave"
+	noticeOfFreeze = "Aviso: su cuenta está congelada"
+)
+
+// changed is somebody's «Cambio de clave» from a browser that nobody knows.
+func (w *world) changed(p web.DemoPerson, from, to string) {
+	w.t.Helper()
+	w.browser().get("/clave/cambiar").want(200).press("Cambiar clave", "documento", p.Document, "numero", p.Number,
+		"actual", from, "clave", to, "repita", to, "acuerdo", "si").want(303)
+}
+
+// actsAmong gives the acts on a person that a test asks for, latest first.
+func (w *world) actsAmong(p web.DemoPerson, wanted ...credential.Act) []credential.Act {
+	w.t.Helper()
+	var got []credential.Act
+	err := w.site.Store.View(w.t.Context(), func(tx credential.Tx) error {
+		entries, err := tx.AuditOf(w.subject(p), time.Time{}, 500)
+		for _, e := range entries {
+			if slices.Contains(wanted, e.Act) {
+				got = append(got, e.Act)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got
+}
+
+// «No fui yo» of an act freezes the account until its owner is proven by an
+// address that was confirmed before that act.
+func TestFreeze(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		owner := w.browser()
+		owner.logIn(p, p.Clave).want(303)
+		w.changed(p, p.Clave, goodClave)
+		if owner.inside() {
+			t.Error("a session outlived a change of clave")
+		}
+		owner.logIn(p, goodClave).want(303)
+		waiting := w.browser()
+		waiting.sent(credential.Recover, p, p.Email)
+		notice := w.notice(p.Email, noticeOfClave)
+		page := w.pressed(notice)
+		number := lineOf(page, "Su número de caso es")
+		if !strings.HasPrefix(number, "C-") || !strings.Contains(page.text(), words.Spanish().Text("objection.frozen")) {
+			t.Fatalf("after the press: %s", clipText(page.text(), 600))
+		}
+		if owner.inside() {
+			t.Error("a session outlived the freeze")
+		}
+		if got := waiting.state(); got != "over" {
+			t.Errorf("a procedure that was under way is %q", got)
+		}
+		owner.logIn(p, goodClave).want(422) // as if it were wrong
+		w.restart()
+		w.clock.advance(time.Minute)
+		w.browser().get("/clave/cambiar").want(200).press("Cambiar clave", "documento", p.Document, "numero", p.Number,
+			"actual", goodClave, "clave", otherClave, "repita", otherClave, "acuerdo", "si").want(422)
+		told := w.notice(p.Email, noticeOfFreeze)
+		if !strings.Contains(told.Text, number) {
+			t.Errorf("the notice of the freeze does not name the case:\n%s", told.Text)
+		}
+		again := w.pressed(notice)
+		if lineOf(again, "Su número de caso es") != number {
+			t.Errorf("a second press: %s", clipText(again.text(), 400))
+		}
+		// Pressing the notice of the freeze opens another case, and ends nothing.
+		if other := lineOf(w.pressed(told), "Su número de caso es"); other == number || other == "" {
+			t.Errorf("the notice of the freeze opened case %q", other)
+		}
+		w.clock.advance(time.Minute)
+		owner.logIn(p, goodClave).want(422)
+
+		// Another address than those of before is refused, at once and after any wait.
+		thief := w.browser()
+		review := thief.prove(credential.Recover, p).want(303).follow().want(200).toReview("ladron@malo.example")
+		review.press("Aceptar").want(422)
+		w.clock.advance(48 * time.Hour)
+		thief = w.browser()
+		thief.prove(credential.Recover, p).want(303).follow().want(200).toReview("ladron@malo.example").press("Aceptar").want(422)
+		w.settled()
+		if n := len(w.mails("ladron@malo.example", "")); n != 0 {
+			t.Errorf("the thief got %d mails", n)
+		}
+		w.browser().finished(credential.Recover, p, p.Email, otherClave)
+		w.browser().logIn(p, otherClave).want(303)
+		want := []credential.Act{credential.ActThawed, credential.ActCaseOpened, credential.ActFrozen}
+		if got := w.actsAmong(p, want...); !slices.Equal(got, want) {
+			t.Errorf("acts %v, want %v", got, want)
+		}
+	})
+}
+
+// A notice to an address that is less well proven than the act, or that is no
+// longer on record, opens a case and freezes nothing.
+func TestFreezeByWhom(t *testing.T) {
+	t.Run("weaker address", func(t *testing.T) {
+		w := newWorld(t, dsnOf(t, "sqlite"))
+		p, weak := w.people["con-clave-presencial"], "otra@correo.example"
+		email, err := credential.ParseEmail(weak)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.site.Store.Update(t.Context(), 0, func(tx credential.Tx) error {
+			return tx.PutAddress(credential.Address{
+				Subject: w.subject(p), ID: credential.ID{9}, Email: email,
+				Provenance: credential.Provenance{Origin: credential.OriginConfirmed, At: w.clock.Now().Add(-time.Hour)},
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.changed(p, p.Clave, goodClave)
+		weaker := w.notice(weak, noticeOfClave)
+		page := w.browser().get(linkIn(t, weaker, "/no-fui-yo/")).want(200)
+		if !strings.Contains(page.text(), words.Spanish().Text("objection.opens_case")) {
+			t.Errorf("the page says: %s", clipText(page.text(), 500))
+		}
+		if text := w.pressed(weaker).text(); !strings.Contains(text, words.Spanish().Text("objection.case_only")) {
+			t.Errorf("after the press: %s", clipText(text, 500))
+		}
+		w.browser().logIn(p, goodClave).want(303)
+		w.pressed(w.notice(p.Email, noticeOfClave)) // its own
+		w.browser().logIn(p, goodClave).want(422)
+		w.browser().finished(credential.Recover, p, "", otherClave)
+		w.browser().logIn(p, otherClave).want(303)
+	})
+	t.Run("replaced address", func(t *testing.T) {
+		w := newWorld(t, dsnOf(t, "sqlite"))
+		p, to := w.people["con-clave"], "otra.direccion@correo.example"
+		b := w.browser()
+		b.changing(p, to, 1)
+		w.pass(24 * time.Hour)
+		b.opened(w.activation(to, 1), p).setClave(goodClave).want(303)
+		if text := w.pressed(w.notice(p.Email, "Aviso: se recuperó su clave")).text(); !strings.Contains(text, words.Spanish().Text("objection.case_only")) {
+			t.Errorf("after the press: %s", clipText(text, 500))
+		}
+		b.logIn(p, goodClave).want(303)
+	})
+}
+
+// A freeze link lives its ten days whatever else happens, and not a moment more.
+func TestS6_FreezeLinkLivesTenDays(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		wait time.Duration
+		want int
+	}{{"within", 240*time.Hour - 2*time.Second, 200}, {"after", 240 * time.Hour, 410}} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, dsnOf(t, "sqlite"))
+			p := w.people["con-clave"]
+			w.changed(p, p.Clave, otherClave)
+			path := linkIn(t, w.notice(p.Email, noticeOfClave), "/no-fui-yo/")
+			w.clock.advance(time.Second)
+			w.browser().finished(credential.Recover, p, p.Email, goodClave)
+			w.clock.advance(test.wait)
+			w.browser().send(http.MethodPost, path, nil).want(test.want)
+			if frozen := w.mustAccount(p).FrozenFrom; frozen.IsZero() != (test.want == 410) {
+				t.Errorf("frozen from %v", frozen)
+			}
+		})
+	}
+}
+
+// queued counts the mails that wait.
+func (w *world) queued() (n int) {
+	w.t.Helper()
+	n, _, err := w.site.Service.MailQueue(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+// Repeats of an act within five minutes are told together; the first at once.
+func TestNoticesMerge(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		claves := []string{p.Clave, goodClave, otherClave, goodClave + "2", otherClave + "2"}
+		w.changed(p, claves[0], claves[1])
+		w.notice(p.Email, noticeOfClave)
+		for i := 1; i < 4; i++ {
+			w.clock.advance(time.Minute)
+			w.changed(p, claves[i], claves[i+1])
+		}
+		w.clock.advance(90 * time.Second)
+		if n, waiting := len(w.mails(p.Email, noticeOfClave)), w.queued(); n != 1 || waiting != 1 {
+			t.Fatalf("within five minutes %d notices arrived and %d wait, want the first, and one for the rest", n, waiting)
+		}
+		w.pass(time.Minute)
+		w.waitFor("the merged notice", func() bool { return len(w.mails(p.Email, noticeOfClave)) == 2 })
+		if text := w.mails(p.Email, noticeOfClave)[0].Text; !strings.Contains(text, "Se repitió: 3 veces") {
+			t.Errorf("the merged notice says:\n%s", text)
+		}
+		w.pressed(w.mails(p.Email, noticeOfClave)[0])
+		w.browser().logIn(p, claves[4]).want(422)
+	})
+}
+
+// A lock is told once, to the owner alone, and a stranger's sixth failure costs
+// the owner no mail more.
+func TestNoticeOfLock(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		for _, who := range []web.DemoPerson{p, nobody(p), w.people["nueva"]} {
+			for range 6 {
+				w.clock.advance(20 * time.Second)
+				w.browser().logIn(who, "una clave equivocada")
+			}
+		}
+		w.pass(time.Minute)
+		w.notice(p.Email, "Aviso: se bloqueó su clave")
+		w.settled()
+		if n := len(w.box.Messages("")); n != 1 {
+			t.Errorf("%d mails, want the one notice", n)
+		}
+	})
+}
+
+// A log-in with a device and from a network not seen before is told; the next one
+// like it is not, nor one from a browser that the person is known by.
+func TestNoticeOfNewDevice(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		const subject = "Aviso: ingresaron a su cuenta desde otro equipo o desde otra red"
+		w.browser().logIn(p, p.Clave).want(303)
+		w.notice(p.Email, subject)
+		w.clock.advance(10 * time.Minute)
+		w.browser().logIn(p, p.Clave).want(303)
+		w.clock.advance(31 * 24 * time.Hour)
+		known := w.browser()
+		known.finished(credential.Recover, p, p.Email, goodClave)
+		known.logIn(p, goodClave).want(303)
+		w.settled()
+		if n := len(w.mails(p.Email, subject)); n != 1 {
+			t.Errorf("%d notices of a new device, want 1", n)
+		}
+	})
+}
