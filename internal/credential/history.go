@@ -42,10 +42,11 @@ func HistoryKinds() []HistoryKind {
 var historyActs = map[HistoryKind][]Act{
 	HistoryClave: {
 		ActClaveGenerated, ActClaveRecovered, ActClaveChanged, ActUnlockAsked, ActUnlocked, ActQuestionsSet, ActActivationCodeIssued,
+		ActFrozen, ActThawed, ActCaseOpened,
 	},
 	HistoryEmail: {
 		ActContactTyped, ActMailAsked, ActLinkOpened, ActCodeFailed, ActCodeHeld, ActRegisterAddress,
-		ActAddressAsked, ActAddressCancelled, ActAddressChanged,
+		ActAddressAsked, ActAddressCancelled, ActAddressChanged, ActObjected,
 	},
 	HistoryLogIns: {ActLoggedIn, ActLogInFailed, ActLoggedOut},
 	HistoryProofs: {ActStarted, ActTyped, ActProofFailed, ActProofPassed, ActExtended, ActAbandoned},

@@ -46,11 +46,9 @@ func (w *world) actsAmong(p web.DemoPerson, wanted ...credential.Act) []credenti
 	w.t.Helper()
 	var got []credential.Act
 	err := w.site.Store.View(w.t.Context(), func(tx credential.Tx) error {
-		entries, err := tx.AuditOf(w.subject(p), time.Time{}, 500)
+		entries, err := tx.AuditOf(w.subject(p), credential.AuditQuery{Acts: wanted, N: 500})
 		for _, e := range entries {
-			if slices.Contains(wanted, e.Act) {
-				got = append(got, e.Act)
-			}
+			got = append(got, e.Act)
 		}
 		return err
 	})
