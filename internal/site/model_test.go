@@ -451,8 +451,8 @@ func (p *play) change(b *seat, within, keep bool, current, clave string) {
 
 func (p *play) object(o credential.Outgoing) {
 	n := p.r.notices[o.Notice]
-	cancelled, err := p.service.Object(context.Background(), credential.Actor{Kind: credential.Citizen, Route: "model"}, o.Objection)
-	p.r.objected(n, cancelled, p.rule(err))
+	done, err := p.service.Object(context.Background(), credential.Actor{Kind: credential.Citizen, Route: "model"}, o.Objection)
+	p.r.objected(n, done.Cancelled, p.rule(err))
 }
 
 func (p *play) visitCounter() {
