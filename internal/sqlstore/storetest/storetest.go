@@ -268,7 +268,7 @@ func fullAccount(s credential.Subject) credential.Account {
 			Hash:      "$argon2id$other", Normaliser: 1,
 		},
 		Image: "colibri", Phone: credential.NewText("+593991234567"),
-		Level: credential.InPerson, ProvenAt: t0, MustChange: true, CreatedAt: t0.Add(-time.Hour),
+		Level: credential.InPerson, ProvenAt: t0, MustChange: true, FrozenFrom: t0.Add(-time.Minute), CreatedAt: t0.Add(-time.Hour),
 	}
 }
 
