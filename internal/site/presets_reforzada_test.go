@@ -281,14 +281,14 @@ func onePageForAll(t *testing.T, dsn string, kind credential.ProcedureKind) {
 	look := func(when string) {
 		each(func(r *walker) {
 			for _, path := range append([]string{journey[5] + "/estado", journey[5]}, others...) {
-				r.note(when+": GET "+path, r.b.get(path))
+				r.note(when+": GET "+path, r.b.peek(http.MethodGet, path, nil))
 			}
 			if len(others) == 0 {
 				return
 			}
 			id, _, _ := strings.Cut(r.b.cookies["tramite"], ".")
 			for _, path := range []string{journey[0], journey[1], journey[2], journey[3], journey[4], journey[6], journey[6] + "/frase", pathOwnQuestion, "/clave/generar-recuperar/mas-tiempo"} {
-				r.note(when+": POST "+path, r.b.send(http.MethodPost, path, url.Values{"tramite": {id}, "correo": {"a@correo.example"},
+				r.note(when+": POST "+path, r.b.peek(http.MethodPost, path, url.Values{"tramite": {id}, "correo": {"a@correo.example"},
 					"declaro": {"on"}, "clave": {goodClave}, "repita": {goodClave}}))
 			}
 		})
@@ -300,7 +300,7 @@ func onePageForAll(t *testing.T, dsn string, kind credential.ProcedureKind) {
 			for i := 0; i < len(pairs); i += 2 {
 				values.Set(pairs[i], pairs[i+1])
 			}
-			r.note(what, r.b.send(http.MethodPost, path, values))
+			r.note(what, r.b.peek(http.MethodPost, path, values))
 		})
 	}
 	each(func(r *walker) { r.note("Aceptar", r.b.reviewUntold(kind, r.p, r.as).press("Aceptar").want(303)) })

@@ -159,7 +159,7 @@ func TestS26_FiveHundredAtOnce(t *testing.T) {
 	}
 	for _, engine := range []string{"sqlite", "postgres"} { // one after the other, and beside no other test
 		t.Run(engine, func(t *testing.T) {
-			w := newWorld(t, dsnOf(t, engine), with("hash_memory_kib", "19456", "hash_passes", "2",
+			w := newWorld(t, dsnOf(t, engine), once("hash_memory_kib", "19456", "hash_passes", "2",
 				"gate_running", "2", "gate_queue", "60", "gate_wait", "1s"),
 				func(_ *Config, c *worldConfig) { c.people = crowd + 400 })
 			first := credential.StepContactReview

@@ -85,9 +85,9 @@ func TestObjectionEndsEverythingProven(t *testing.T) {
 func TestMoreTimeDuringTheVerdict(t *testing.T) {
 	presets(t, func(t *testing.T, dsn string, preset option) {
 		// A slow hash leaves time between the charge and the verdict.
-		w := newWorld(t, dsn, preset, people(0), with("hash_memory_kib", "65536", "hash_passes", "3"))
-		p := w.people["con-clave"]
-		b := w.browser()
+		w := newWorld(t, dsn, preset, people(0), once("hash_memory_kib", "65536", "hash_passes", "3"))
+		w.browser().finished(credential.Generate, w.people["nueva"], "nueva@correo.example", goodClave)
+		p, b := chosen(w.people["nueva"]), w.browser()
 		page := b.begin(credential.Recover, p).want(303).follow().want(200)
 		page = page.press("Continuar", page.proof(p)...).want(303).follow().want(200)
 		_, inputs := page.form("Aceptar")
