@@ -12,16 +12,26 @@ import (
 // Gate bounds how many hashes run at once, and how many wait for that. Each
 // takes a core for tens of milliseconds and MemoryKiB of memory, so without a
 // bound a crowd would exhaust both and everybody would be served late or never.
-// Those who wait are served in the order in which they came.
+// Those who wait are served in the order in which they came; those whom the gate
+// is told are known (see [Gate.EnterKnown]) wait in a queue of their own, which
+// gets every other slot, so that a crowd of strangers keeps none of them out.
 type Gate struct {
-	running, queue int
-	wait           time.Duration
+	running int
+	wait    time.Duration
 
-	mu      sync.Mutex
-	inside  int
-	refused uint64
-	waiting list.List     // of *waiter, first come first
-	typical time.Duration // how long a stay lasts, a moving average; zero before the first ended
+	mu       sync.Mutex
+	inside   int
+	refused  uint64
+	waiting  waitingQueue
+	known    waitingQueue
+	hadKnown bool          // the last slot that was handed over went to a known one
+	typical  time.Duration // how long a stay lasts, a moving average; zero before the first ended
+}
+
+// waitingQueue is of *waiter, first come first.
+type waitingQueue struct {
+	list.List
+	places int
 }
 
 // waiter is one place in the queue. admitted is closed, under the lock, by the
@@ -32,12 +42,14 @@ type waiter struct {
 }
 
 // NewGate returns a gate with running slots (0 or less: as many as cores), a
-// queue of queue places (0 or less: none) and the longest wait in it.
+// queue of queue places (0 or less: none), a quarter as many for known ones
+// besides, and the longest wait in it.
 func NewGate(running, queue int, wait time.Duration) *Gate {
 	if running <= 0 {
 		running = runtime.GOMAXPROCS(0)
 	}
-	return &Gate{running: running, queue: max(queue, 0), wait: wait}
+	queue = max(queue, 0)
+	return &Gate{running: running, wait: wait, waiting: waitingQueue{places: queue}, known: waitingQueue{places: (queue + 3) / 4}}
 }
 
 // Enter takes a slot, waiting for one if need be. After a nil error the caller
@@ -48,6 +60,16 @@ func NewGate(running, queue int, wait time.Duration) *Gate {
 // should be served. If ctx ends, Enter leaves the queue and returns its error,
 // wrapped; a client who went away never takes a slot.
 func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
+	return g.enter(ctx, &g.waiting)
+}
+
+// EnterKnown is [Gate.Enter] for who has shown already to be more than a number:
+// a browser that the person is known by.
+func (g *Gate) EnterKnown(ctx context.Context) (leave func(), err error) {
+	return g.enter(ctx, &g.known)
+}
+
+func (g *Gate) enter(ctx context.Context, queue *waitingQueue) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, entering(err)
 	}
@@ -58,12 +80,12 @@ func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 		g.mu.Unlock()
 		return g.stay(), nil
 	}
-	if g.waiting.Len() >= g.queue || g.wait <= 0 {
+	if queue.Len() >= queue.places || g.wait <= 0 {
 		defer g.mu.Unlock()
 		return nil, g.full()
 	}
 	w := &waiter{ctx, make(chan struct{})}
-	place := g.waiting.PushBack(w)
+	place := queue.PushBack(w)
 	g.mu.Unlock()
 
 	timer := time.NewTimer(g.wait)
@@ -85,7 +107,7 @@ func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 		return g.stay(), nil
 	default:
 	}
-	g.waiting.Remove(place)
+	queue.Remove(place)
 	if err := ctx.Err(); err != nil {
 		return nil, entering(err)
 	}
@@ -105,7 +127,7 @@ func (g *Gate) Running() int {
 func (g *Gate) Waiting() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.waiting.Len()
+	return g.inQueues()
 }
 
 // Refused returns how many were refused a place.
@@ -138,11 +160,19 @@ func (g *Gate) learn(stay time.Duration) {
 	g.typical += (stay - g.typical) / 8
 }
 
-// release hands a slot to the first in the queue who is still there, or frees
-// it. The lock is held.
+// inQueues is how many wait. The lock is held.
+func (g *Gate) inQueues() int { return g.waiting.Len() + g.known.Len() }
+
+// release hands a slot to the first in a queue who is still there, the queues in
+// turns, or frees it. The lock is held.
 func (g *Gate) release() {
-	for first := g.waiting.Front(); first != nil; first = g.waiting.Front() {
-		w := g.waiting.Remove(first).(*waiter)
+	for g.inQueues() > 0 {
+		g.hadKnown = g.known.Len() > 0 && (!g.hadKnown || g.waiting.Len() == 0)
+		queue := &g.waiting
+		if g.hadKnown {
+			queue = &g.known
+		}
+		w := queue.Remove(queue.Front()).(*waiter)
 		if w.ctx.Err() == nil {
 			close(w.admitted)
 			return
@@ -152,14 +182,14 @@ func (g *Gate) release() {
 }
 
 // full is the refusal, with an estimate of when those inside and those in the
-// queue will have been served: their number times a typical stay, over the
+// queues will have been served: their number times a typical stay, over the
 // slots. Before any stay has ended nothing is known and it is the longest wait.
 // The lock is held.
 func (g *Gate) full() *Error {
 	g.refused++
 	estimate := g.wait
 	if g.typical > 0 {
-		estimate = g.typical * time.Duration(g.inside+g.waiting.Len()) / time.Duration(g.running)
+		estimate = g.typical * time.Duration(g.inside+g.inQueues()) / time.Duration(g.running)
 	}
 	seconds := max((estimate+time.Second-1)/time.Second, 1)
 	return &Error{Kind: Unavailable, Rule: "gate_full", RetryAfter: seconds * time.Second}

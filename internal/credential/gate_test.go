@@ -53,6 +53,51 @@ func TestGateServesInOrder(t *testing.T) {
 	})
 }
 
+// A crowd fills its queue; those who are known still find a place, and half the slots.
+func TestGateServesTheKnownInTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(1, 8, time.Minute)
+		leave := mustEnter(t, g)
+		var mu sync.Mutex
+		var order []string
+		wait := func(who string, enter func(context.Context) (func(), error)) {
+			go func() {
+				leave, err := enter(t.Context())
+				if err != nil {
+					t.Errorf("%s: %v", who, err)
+					return
+				}
+				mu.Lock()
+				order = append(order, who)
+				mu.Unlock()
+				leave()
+			}()
+			synctest.Wait()
+		}
+		for i := range 8 {
+			wait(fmt.Sprint("stranger ", i), g.Enter)
+		}
+		if _, err := g.Enter(t.Context()); !IsKind(err, Unavailable) {
+			t.Errorf("a ninth stranger: %v, want Unavailable", err)
+		}
+		for i := range 2 { // a quarter of the places
+			wait(fmt.Sprint("known ", i), g.EnterKnown)
+		}
+		if _, err := g.EnterKnown(t.Context()); !IsKind(err, Unavailable) {
+			t.Errorf("a third known one: %v, want Unavailable", err)
+		}
+		if g.Waiting() != 10 {
+			t.Errorf("waiting = %d, want 10", g.Waiting())
+		}
+		leave()
+		synctest.Wait()
+		want := []string{"known 0", "stranger 0", "known 1", "stranger 1", "stranger 2"}
+		if len(order) != 10 || !slices.Equal(order[:5], want) {
+			t.Errorf("order = %q, want it to begin %q", order, want)
+		}
+	})
+}
+
 func TestGateFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(1, 2, 10*time.Second)

@@ -39,7 +39,7 @@ func (s *Service) tryClave(ctx context.Context, by Actor, subject Subject, typed
 	if err != nil {
 		return triedClave{}, err
 	}
-	leave, err := s.gate.Enter(ctx)
+	leave, err := s.enterToTry(ctx, by, subject, now)
 	if err != nil {
 		return triedClave{}, err
 	}
@@ -54,6 +54,25 @@ func (s *Service) tryClave(ctx context.Context, by Actor, subject Subject, typed
 		person = Person{}
 	}
 	return triedClave{charge, person, right, leave}, nil
+}
+
+// enterToTry takes a place in the gate: a browser that the person is known by does
+// not wait behind strangers.
+func (s *Service) enterToTry(ctx context.Context, by Actor, subject Subject, now time.Time) (leave func(), err error) {
+	known := false
+	if !by.Device.IsZero() {
+		err = s.store.Glance(ctx, func(tx Tx) (err error) {
+			known, err = tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
+			return err
+		})
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case known:
+		return s.gate.EnterKnown(ctx)
+	}
+	return s.gate.Enter(ctx)
 }
 
 // LogIn opens a session for number and clave. A charge commits before the
