@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -721,6 +722,49 @@ func TestS21_AHundredOfStrangers(t *testing.T) {
 	again.finished(credential.Recover, p, p.Email, "otro-colibrí-distinto-81")
 	again.logIn(p, "otro-colibrí-distinto-81").want(303)
 	w.browser().logIn(p, "otro-colibrí-distinto-81").want(303)
+}
+
+// While strangers fill the gate, a browser that the person is known by is let in.
+func TestS21_AFullGateServesTheKnown(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), with("gate_running", "1", "gate_queue", "1", "numbers_per_network", "0"))
+	p := w.people["con-clave"]
+	known := w.browser()
+	known.finished(credential.Recover, p, p.Email, goodClave)
+	page := known.get("/ingresar").want(200)
+	form := func(p web.DemoPerson, clave string) url.Values {
+		_, inputs := page.form("Ingresar")
+		inputs.Set("numero", p.Number)
+		inputs.Set("clave", clave)
+		return inputs
+	}
+	var next, refused atomic.Int32
+	var all sync.WaitGroup
+	full, served := make(chan struct{}), make(chan struct{})
+	for range 8 {
+		stranger := w.browser()
+		all.Go(func() {
+			for {
+				select {
+				case <-served:
+					return
+				default:
+				}
+				who := w.people[fmt.Sprintf("azar-%d", next.Add(1)%200+1)]
+				if stranger.lean(http.MethodPost, "/ingresar", form(who, "una clave equivocada")).Code == 503 && refused.Add(1) == 20 {
+					close(full)
+				}
+			}
+		})
+	}
+	<-full
+	for i := range 5 {
+		if code := known.lean(http.MethodPost, "/ingresar", form(p, goodClave)).Code; code != 303 {
+			t.Errorf("log-in %d of a known browser in a crowd: %d, want 303", i, code)
+		}
+		delete(known.cookies, "sesion")
+	}
+	close(served)
+	all.Wait()
 }
 
 // A recovery to the confirmed address ends the lock of the browser that one has, too.
