@@ -152,7 +152,7 @@ describe('log in, change, unlock', () => {
   });
 
   test('another session is closed from the account', async () => {
-    const person = X;
+    const person = demo.withClave();
     const [here, there] = [await Visit.open(browser, demo), await Visit.open(browser, demo)];
     await logIn(there, person);
     await logIn(here, person);
@@ -166,7 +166,7 @@ describe('log in, change, unlock', () => {
   });
 
   test('the clave is changed without a session and inside one', async () => {
-    const person = X;
+    const person = demo.withClave();
     const visit = await Visit.open(browser, demo);
     await visit.goto('/clave/cambiar');
     await giveNumber(visit, person);
