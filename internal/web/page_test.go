@@ -942,9 +942,15 @@ func TestLinksLeadToRoutes(t *testing.T) {
 // newSite gives a demo's site without any person or procedure behind it.
 func newSite(t *testing.T, demo *Demo) *Server {
 	t.Helper()
+	return newSiteOf(t, newPages(t).Institution, demo)
+}
+
+// newSiteOf is newSite of an institution; demo may be nil.
+func newSiteOf(t *testing.T, of institution.Institution, demo *Demo) *Server {
+	t.Helper()
 	s, err := New(Config{
 		Service: new(credential.Service), Words: words.Spanish(), PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
-		Institution: newPages(t).Institution, Demo: demo, Now: time.Now,
+		Institution: of, Demo: demo, Now: time.Now,
 		Figures: func(context.Context) (*stats.Published, error) { return sampleFigures(), nil },
 	})
 	if err != nil {

@@ -3,17 +3,14 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
 	"aldaba/internal/credential"
 	"aldaba/internal/institution"
-	"aldaba/internal/words"
 )
 
 // TestInstitutionOnPages: colours stand behind our own, each for its kind of screen;
@@ -21,13 +18,7 @@ import (
 func TestInstitutionOnPages(t *testing.T) {
 	of := institution.Example()
 	of.Light = nil
-	s, err := New(Config{
-		Service: new(credential.Service), Words: words.Spanish(), PublicURL: &url.URL{Scheme: "https", Host: "tramites.example"},
-		Institution: of, Now: time.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newSiteOf(t, of, nil)
 	get := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		s.Citizens().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
@@ -37,7 +28,7 @@ func TestInstitutionOnPages(t *testing.T) {
 		return w
 	}
 	body := get("/").Body.String()
-	if !strings.Contains(body, words.Spanish().Text("page.unofficial")) {
+	if !strings.Contains(body, s.Words.Text("page.unofficial")) {
 		t.Error("the page does not say that it is not official")
 	}
 	doc, err := html.Parse(strings.NewReader(body))
