@@ -25,13 +25,16 @@ type model struct {
 	visits   []*visit
 	trials   map[credential.ID]*trial
 	notices  map[credential.ID]*notice
-	disputed time.Time // no change of address before
+	disputed time.Time            // no change of address before
+	frozen   time.Time            // from the act that was disputed; zero while nothing is
+	homes    map[string]time.Time // networks that the person was let in from
+	latest   map[owed]*news       // the latest notice of a kind to an address
 
 	proof, strangers, codes  counter // see design.md «Attempts»
 	wrong, wrongKnown        counter
 	mails, unproven, unlocks counter
 	unlockMails              int // asked and not seen yet
-	owedMails                []owed
+	owedMails                []*news
 	owedActs                 []credential.Act
 }
 
@@ -39,7 +42,25 @@ type model struct {
 type place struct {
 	address string
 	origin  credential.Origin
+	at      time.Time
 }
+
+// rank orders addresses by how well they prove whose they are.
+func (p place) rank() int {
+	switch p.origin {
+	case credential.OriginInPerson:
+		return 3
+	case credential.OriginConfirmed, credential.OriginSucceeds, credential.OriginImportedInPerson:
+		return 2
+	}
+	return 0
+}
+
+// fixed reports whether questions do not change it.
+func (p place) fixed() bool { return p.rank() >= 2 && p.origin != credential.OriginConfirmed }
+
+// seen reports whether somebody saw the person.
+func (p place) seen() bool { return p.fixed() && p.origin != credential.OriginSucceeds }
 
 // handed is an activation code that was handed over.
 type handed struct {
@@ -58,16 +79,23 @@ type visit struct {
 
 // notice is a mail with «No fui yo».
 type notice struct {
-	kind  credential.MailKind
+	*news
 	about *trial // nil for none
 	ends  time.Time
-	used  bool
 }
 
 // owed is a notice that must leave.
 type owed struct {
 	kind credential.MailKind
 	to   string
+}
+
+// news is a notice as it was queued.
+type news struct {
+	owed
+	at, due   time.Time // of the act, of the mail
+	mayFreeze bool
+	used      bool
 }
 
 // typedProof is what was typed on a proof page, and how right it is.
@@ -134,31 +162,70 @@ func (r *model) answered(what, rule, want string) {
 	r.law(rule == want, "%s: answered %q, want %q", what, rule, want)
 }
 
-func (r *model) tell(kind credential.MailKind, to []place) {
+// tell owes a notice to each address. The first of a kind leaves at once, and what
+// repeats it within five minutes leaves as one more, but for those that each ask for
+// something else. seen says that whoever acted was proven in person.
+func (r *model) tell(kind credential.MailKind, to []place, seen bool) {
+	most := place{origin: credential.OriginConfirmed}.rank()
 	for _, p := range to {
-		r.owedMails = append(r.owedMails, owed{kind, p.address})
+		most = max(most, p.rank())
 	}
+	if seen {
+		most = place{origin: credential.OriginInPerson}.rank()
+	}
+	for _, p := range to {
+		r.tellOne(kind, p, kind != credential.MailFrozen && p.rank() >= most)
+	}
+}
+
+// alone are the notices that no other is merged with.
+var alone = []credential.MailKind{
+	credential.MailAddressChange, credential.MailAddressChanged, credential.MailActivationCode, credential.MailFrozen,
+}
+
+func (r *model) tellOne(kind credential.MailKind, p place, mayFreeze bool) {
+	key := owed{kind, p.address}
+	n := &news{owed: key, at: r.now, due: r.now, mayFreeze: mayFreeze}
+	if last := r.latest[key]; last != nil && !slices.Contains(alone, kind) && r.now.Before(last.due.Add(5*time.Minute)) {
+		if r.now.Before(last.due) {
+			return // told with it
+		}
+		n.due = last.due.Add(5 * time.Minute)
+	}
+	r.latest[key] = n
+	r.owedMails = append(r.owedMails, n)
 }
 
 func (r *model) noted(act credential.Act) {
 	r.owedActs = append(r.owedActs, act)
 }
 
-func (r *model) fixedPlace() (place, bool) {
-	for _, p := range r.on {
-		if p.origin == credential.OriginInPerson || p.origin == credential.OriginImportedInPerson {
+func fixedPlace(on []place) (place, bool) {
+	for _, p := range on {
+		if p.fixed() {
 			return p, true
 		}
 	}
 	return place{}, false
 }
 
-func (r *model) recorded(address string) (place, bool) {
-	i := slices.IndexFunc(r.on, func(p place) bool { return p.address == address })
+func recorded(on []place, address string) (place, bool) {
+	i := slices.IndexFunc(on, func(p place) bool { return p.address == address })
 	if i < 0 {
 		return place{}, false
 	}
-	return r.on[i], true
+	return on[i], true
+}
+
+// usable are the addresses that may prove the owner: of a frozen account those that
+// stood before the disputed act.
+func (r *model) usable() []place {
+	if r.frozen.IsZero() {
+		return r.on
+	}
+	return slices.DeleteFunc(slices.Clone(r.on), func(p place) bool {
+		return !p.seen() && (p.rank() < 2 || !p.at.Before(r.frozen))
+	})
 }
 
 // past reports whether a procedure has won its verdict.
@@ -282,10 +349,11 @@ func (r *model) askedUntold(x *trial) {
 	if !x.typed.date || (x.kind == credential.Recover) != (r.clave != "") {
 		return
 	}
-	if p, ok := r.fixedPlace(); ok {
+	on := r.usable()
+	if p, ok := fixedPlace(on); ok {
 		x.to, x.fixed = p.address, true
-	} else if i := slices.IndexFunc(r.on, func(p place) bool { return p.origin == credential.OriginConfirmed }); i >= 0 && x.kind == credential.Recover {
-		x.to = r.on[i].address
+	} else if i := slices.IndexFunc(on, func(p place) bool { return p.origin == credential.OriginConfirmed }); i >= 0 && x.kind == credential.Recover {
+		x.to = on[i].address
 	}
 	if !r.queuedUntold(x) {
 		x.to = ""
@@ -333,11 +401,19 @@ func (r *model) contactAccepted(x *trial, browser, rule string) {
 	if !r.earned("send", x, browser, rule, credential.StepContactReview) {
 		return
 	}
-	change := false
+	change, on := false, r.on
+	byMail := !r.frozen.IsZero() && x.code == nil // a freeze ends by a code, or an address that stood before
+	if byMail {
+		on = r.usable()
+	}
 	x.to = x.typedTo
-	if p, ok := r.fixedPlace(); ok {
+	if p, ok := fixedPlace(on); ok {
 		x.to, x.fixed = p.address, true
-	} else if _, ok := r.recorded(x.to); !ok && len(r.on) > 0 {
+	} else if _, ok := recorded(on, x.to); ok {
+	} else if byMail {
+		r.answered("send", rule, "frozen")
+		return
+	} else if len(on) > 0 {
 		if r.now.Before(r.disputed) {
 			r.answered("send", rule, "disputed")
 			return
@@ -352,7 +428,7 @@ func (r *model) contactAccepted(x *trial, browser, rule string) {
 		x.ends = x.hold.Add(7 * day)
 	}
 	if r.queued(x) && change {
-		r.tell(credential.MailAddressChange, r.on)
+		r.tell(credential.MailAddressChange, r.on, false)
 	}
 }
 
@@ -402,7 +478,7 @@ func (r *model) abandoned(x *trial, browser, rule string) {
 func (r *model) mailed(o credential.Outgoing, to string) {
 	x := r.trials[o.Procedure]
 	if o.Kind == credential.MailUnlock {
-		fixed, ok := r.fixedPlace()
+		fixed, ok := fixedPlace(r.on)
 		r.law(r.unlockMails > 0 && ok && to == fixed.address, "a mail of an unlock that nobody is due")
 		r.unlockMails--
 		x = &trial{kind: credential.Unlock, step: credential.StepSent, to: to, mail: 1, unsent: true, ends: r.now.Add(r.policy.LinkCap)}
@@ -417,6 +493,21 @@ func (r *model) mailed(o credential.Outgoing, to string) {
 	x.until = r.now.Add(r.policy.LinkLife)
 	if x.ends.Before(x.until) {
 		x.until = x.ends
+	}
+}
+
+// notified is a notice that left: one that is owed and due.
+func (r *model) notified(o credential.Outgoing, to string) {
+	i := slices.IndexFunc(r.owedMails, func(n *news) bool { return n.owed == owed{o.Kind, to} && !r.now.Before(n.due) })
+	r.law(i >= 0, "a notice left that nobody is owed: %s to %s", o.Kind, to)
+	r.notices[o.Notice] = &notice{news: r.owedMails[i], about: r.trials[o.Procedure], ends: r.owedMails[i].at.Add(r.policy.FreezeLinkLife)}
+	r.owedMails = slices.Delete(r.owedMails, i, i+1)
+}
+
+// allTold holds that no notice that is due is still to leave.
+func (r *model) allTold() {
+	for _, n := range r.owedMails {
+		r.law(r.now.Before(n.due), "nobody was told: %s to %s", n.kind, n.to)
 	}
 }
 
@@ -550,7 +641,15 @@ func (r *model) claveSet(x *trial, browser, clave, rule string) {
 		r.answered(what, rule, "activation_code")
 		return
 	}
+	if _, stood := recorded(r.usable(), x.to); !r.frozen.IsZero() && x.code == nil && !stood {
+		r.answered(what, rule, "objected")
+		return
+	}
 	r.answered(what, rule, "")
+	if !r.frozen.IsZero() {
+		r.frozen = time.Time{}
+		r.noted(credential.ActThawed)
+	}
 	x.step, x.ended, x.doneAt = credential.StepDone, true, r.now
 	if x.code != nil {
 		x.code.used = true
@@ -569,16 +668,17 @@ func (r *model) claveSet(x *trial, browser, clave, rule string) {
 	if x.kind == credential.Generate {
 		r.answers = x.bank
 	}
-	r.clave, r.level, r.known = clave, level, browser
+	r.clave, r.level = clave, level
+	r.remember(browser)
 	r.endVisits()
 	r.proof.total, r.codes.total = 0, 0
 	r.newClaveCount(x.kind == credential.Recover && endsLock || level == credential.InPerson)
 	if x.kind == credential.Generate {
 		r.noted(credential.ActClaveGenerated)
-		r.tell(credential.MailClaveSet, told)
+		r.tell(credential.MailClaveSet, told, level == credential.InPerson)
 	} else {
 		r.noted(credential.ActClaveRecovered)
-		r.tell(credential.MailClaveRecovered, told)
+		r.tell(credential.MailClaveRecovered, told, level == credential.InPerson)
 	}
 }
 
@@ -587,20 +687,28 @@ func (r *model) claveSet(x *trial, browser, clave, rule string) {
 func (r *model) addressProven(x *trial) (told []place, level credential.Level, before bool) {
 	if x.fixed {
 		level = credential.Declared
-		if p, _ := r.fixedPlace(); p.origin == credential.OriginInPerson {
+		if p, _ := fixedPlace(r.on); p.origin == credential.OriginInPerson {
 			level = credential.InPerson
 		}
 		return r.on, level, true
 	}
-	proven := place{x.to, credential.OriginConfirmed}
+	proven := place{x.to, credential.OriginConfirmed, r.now}
 	for _, p := range r.on {
-		if p.address != x.to {
+		switch {
+		case p.address != x.to:
 			told = append(told, p)
+		case p.origin == proven.origin:
+			proven, before = p, true
 		}
-		before = before || p == proven
 	}
 	r.on = []place{proven}
 	return append(told, proven), credential.Declared, before
+}
+
+// remember makes a browser the one that the person is known by.
+func (r *model) remember(browser string) {
+	r.known = browser
+	r.homes[networks[browser]] = r.now
 }
 
 func (r *model) endVisits() {
@@ -627,7 +735,7 @@ func (r *model) claveTried(browser, clave, rule string) bool {
 		count = &r.wrongKnown
 	}
 	locked := count.in(r.policy.LockLife, r.now) >= r.policy.LockAfter
-	right := r.clave != "" && clave == r.clave && count.total < 100
+	right := r.clave != "" && clave == r.clave && count.total < 100 && r.frozen.IsZero()
 	switch {
 	case locked:
 		r.answered("clave typed", rule, "locked")
@@ -639,6 +747,9 @@ func (r *model) claveTried(browser, clave, rule string) bool {
 	case !right:
 		r.answered("clave typed", rule, "log_in")
 		count.take(r.now)
+		if count.in(r.policy.LockLife, r.now) >= r.policy.LockAfter && r.clave != "" && len(r.on) > 0 {
+			r.tellOne(credential.MailLocked, r.on[0], r.on[0].rank() >= 2)
+		}
 		return false
 	}
 	r.answered("clave typed", rule, "")
@@ -651,6 +762,11 @@ func (r *model) loggedIn(browser, clave string, token credential.SessionToken, r
 	if r.claveTried(browser, clave, rule) {
 		r.visits = append(r.visits, &visit{browser: browser, token: token, seen: r.now, ends: r.now.Add(r.policy.SessionLife)})
 		r.noted(credential.ActLoggedIn)
+		home := networks[browser]
+		if r.known != browser && (r.homes[home].IsZero() || !r.now.Before(r.homes[home].Add(30*day))) {
+			r.homes[home] = r.now
+			r.tell(credential.MailNewDevice, r.on, false)
+		}
 	}
 }
 
@@ -686,7 +802,8 @@ func (r *model) claveChanged(browser string, in *visit, within, keep bool, curre
 	if !r.claveTried(browser, current, rule) {
 		return
 	}
-	r.clave, r.known = clave, browser
+	r.clave = clave
+	r.remember(browser)
 	r.endProven(nil, false)
 	if within && keep {
 		in.over = true
@@ -697,7 +814,7 @@ func (r *model) claveChanged(browser string, in *visit, within, keep bool, curre
 		r.visits = append(r.visits, &visit{browser: browser, token: token, seen: r.now, ends: in.ends})
 	}
 	r.noted(credential.ActClaveChanged)
-	r.tell(credential.MailClaveChanged, r.on)
+	r.tell(credential.MailClaveChanged, r.on, false)
 }
 
 // ── lock, notices, counter ──
@@ -705,7 +822,7 @@ func (r *model) claveChanged(browser string, in *visit, within, keep bool, curre
 func (r *model) unlockAsked(rule string) {
 	r.answered("unlock", rule, "")
 	locked := r.wrong.in(r.policy.LockLife, r.now) >= r.policy.LockAfter || r.wrongKnown.in(r.policy.LockLife, r.now) >= r.policy.LockAfter
-	if _, ok := r.fixedPlace(); ok && locked && r.clave != "" && r.unlocks.in(r.policy.MailWindow, r.now) < r.policy.UnprovenMails {
+	if p, ok := fixedPlace(r.on); ok && p.seen() && r.frozen.IsZero() && locked && r.clave != "" && r.unlocks.in(r.policy.MailWindow, r.now) < r.policy.UnprovenMails {
 		r.unlocks.take(r.now)
 		r.unlockMails++
 	}
@@ -720,31 +837,64 @@ func (r *model) lockOpened(x *trial, mail uint16, browser, rule string) {
 	x.ended = true
 	r.endProven(x, false)
 	r.newClaveCount(true)
-	r.known = browser
+	r.remember(browser)
 	r.noted(credential.ActUnlocked)
-	r.tell(credential.MailUnlocked, r.on)
+	r.tell(credential.MailUnlocked, r.on, false)
 }
 
-// objected is the press behind «No fui yo».
-func (r *model) objected(n *notice, cancelled bool, rule string) {
+// objected is the press behind «No fui yo». It freezes the account if it was told to
+// an address on record that is as well proven as the act; a change of address that
+// still waits it cancels, and no more. It counts once.
+func (r *model) objected(n *notice, done credential.ObjectionDone, rule string) {
 	if !r.now.Before(n.ends) {
 		r.answered("objection", rule, "objection")
 		return
 	}
 	r.answered("objection", rule, "")
-	may := n.kind == credential.MailAddressChange && !n.used && n.about != nil && !n.about.ended && r.now.Before(n.about.ends)
-	r.law(cancelled == may, "objection: cancelled %v, want %v", cancelled, may)
-	if may {
-		n.used = true
-		r.endProven(nil, false)
-		r.disputed = n.ends
-		r.noted(credential.ActObjected)
+	r.law(done.First == !n.used, "an objection counted: %v, and was used: %v", done.First, n.used)
+	if n.used {
+		return
 	}
+	n.used = true
+	_, stands := recorded(r.on, n.to)
+	cancels := n.kind == credential.MailAddressChange && n.about != nil && !n.about.ended && r.now.Before(n.about.ends)
+	freezes := n.mayFreeze && stands && !cancels && r.clave != ""
+	r.law(done.Cancelled == cancels && done.Frozen == freezes, "objection: cancelled %v, want %v; froze %v, want %v", done.Cancelled, cancels, done.Frozen, freezes)
+	if n.kind == credential.MailAddressChange {
+		r.disputed = later(r.disputed, n.ends)
+	}
+	if cancels || freezes {
+		r.endProven(nil, false)
+	}
+	switch {
+	case freezes:
+		r.noted(credential.ActFrozen)
+		if r.frozen.IsZero() || n.at.Before(r.frozen) {
+			r.frozen = n.at
+		}
+		r.endVisits()
+		r.known = ""
+		if r.code != nil && r.now.Before(r.code.ends) {
+			r.code.used = true
+		}
+		r.tell(credential.MailFrozen, r.on, false)
+	case cancels:
+		r.noted(credential.ActObjected)
+	default:
+		r.noted(credential.ActCaseOpened)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func (r *model) codeIssued(text string, ends time.Time) {
 	r.code = &handed{text: text, ends: ends}
 	r.proof = counter{}
 	r.noted(credential.ActActivationCodeIssued)
-	r.tell(credential.MailActivationCode, r.on)
+	r.tell(credential.MailActivationCode, r.on, true)
 }

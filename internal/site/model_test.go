@@ -42,15 +42,13 @@ type play struct {
 	everRead       bool
 	nextClave      int
 
-	arrived []owed // notices that left since the last look
-	seenAt  time.Time
-	seen    int // audit rows of that instant that were looked at
+	seenAt time.Time
+	seen   int // audit rows of that instant that were looked at
 }
 
 // player is somebody with what they know and read.
 type player struct {
 	name      string
-	network   string
 	address   string
 	addresses []string // whose mail they read
 	record    bool     // knows the record
@@ -68,6 +66,9 @@ type seat struct {
 	claim  *credential.Claim
 	visit  *visit
 }
+
+// networks are where the browsers are, each with a kind of device of its own.
+var networks = map[string]string{"home": "192.0.2.10", "elsewhere": "203.0.113.7", "thief's": "198.51.100.66"}
 
 // GoString is the browser in the story of a failure.
 func (b *seat) GoString() string { return b.name }
@@ -158,12 +159,13 @@ func (s *stage) newPlay(t *rapid.T) *play {
 	p.r = &model{
 		broken: p.Fatalf, policy: policy, now: p.clock.Now(),
 		trials: map[credential.ID]*trial{}, notices: map[credential.ID]*notice{},
+		homes: map[string]time.Time{}, latest: map[owed]*news{},
 	}
 	p.citizen = &player{
-		name: "citizen", network: "192.0.2.10", address: ownAddress, addresses: []string{ownAddress, otherAddress},
+		name: "citizen", address: ownAddress, addresses: []string{ownAddress, otherAddress},
 		record: true, answers: []string{"citizen"},
 	}
-	p.thief = &player{name: "thief", network: "198.51.100.66", address: thiefAddress, addresses: []string{thiefAddress}, answers: []string{"thief"}}
+	p.thief = &player{name: "thief", address: thiefAddress, addresses: []string{thiefAddress}, answers: []string{"thief"}}
 	p.thief.record = rapid.Bool().Draw(t, "the thief knows the record")
 	if rapid.Bool().Draw(t, "the thief knows the own answers") {
 		p.thief.answers = append(p.thief.answers, "citizen")
@@ -184,17 +186,17 @@ func (p *play) begin() {
 	case "imported", "stale":
 		address := map[string]string{"imported": ownAddress, "stale": staleAddress}[how]
 		p.person.Email, p.person.EmailFrom = p.email(address), provenance
-		r.on = []place{{address, credential.OriginImported}}
+		r.on = []place{{address, credential.OriginImported, before}}
 	case "imported_in_person":
 		provenance.Origin = credential.OriginImportedInPerson
 		p.person.Email, p.person.EmailFrom = p.email(ownAddress), provenance
-		r.on = []place{{ownAddress, credential.OriginImportedInPerson}}
+		r.on = []place{{ownAddress, credential.OriginImportedInPerson, before}}
 	case "confirmed", "in_person":
 		provenance.Origin = credential.Origin(how)
 		stored = append(stored, credential.Address{
 			Subject: p.subject, ID: credential.NewSeedID(p.subject), Email: p.email(ownAddress), Provenance: provenance,
 		})
-		r.on = []place{{ownAddress, provenance.Origin}}
+		r.on = []place{{ownAddress, provenance.Origin, before}}
 		if how == "in_person" {
 			account.Level = credential.InPerson
 		}
@@ -271,7 +273,7 @@ func answersOf(whose string) map[credential.PersonalQuestionID]string {
 }
 
 func (b *seat) actor() credential.Actor {
-	return credential.Actor{Kind: credential.Citizen, Network: b.who.network, Device: b.device, Browser: "android", Route: "model"}
+	return credential.Actor{Kind: credential.Citizen, Network: networks[b.name], Device: b.device, Browser: "android", Route: "model"}
 }
 
 // rule is the rule of a refusal, or "" for none. What is no refusal is a fault.
@@ -452,7 +454,7 @@ func (p *play) change(b *seat, within, keep bool, current, clave string) {
 func (p *play) object(o credential.Outgoing) {
 	n := p.r.notices[o.Notice]
 	done, err := p.service.Object(context.Background(), credential.Actor{Kind: credential.Citizen, Route: "model"}, o.Objection)
-	p.r.objected(n, done.Cancelled, p.rule(err))
+	p.r.objected(n, done, p.rule(err))
 }
 
 func (p *play) visitCounter() {
@@ -487,7 +489,7 @@ func (p *play) pass(d time.Duration) {
 // settle lets the mails leave and holds the program's state against the model's.
 func (p *play) settle() {
 	p.post()
-	p.heldNotices()
+	p.r.allTold()
 	var rows []credential.AuditEntry
 	var account credential.Account
 	var stored []credential.Address
@@ -515,7 +517,7 @@ func (p *play) settle() {
 	for _, a := range stored {
 		if a.Provenance.Origin == credential.OriginConfirmed {
 			_, address, _ := strings.Cut(a.Email.Reveal(), ".")
-			_, ok := r.recorded(address)
+			_, ok := recorded(r.on, address)
 			r.law(ok, "an address is on record that nobody proved")
 		}
 	}
@@ -546,10 +548,7 @@ func (p *play) post() {
 			if o.Notice.IsZero() {
 				p.r.mailed(o, to)
 			} else {
-				p.arrived = append(p.arrived, owed{o.Kind, to})
-				if p.r.notices[o.Notice] == nil {
-					p.r.notices[o.Notice] = &notice{kind: o.Kind, about: p.r.trials[o.Procedure], ends: o.Facts.At.Add(p.r.policy.FreezeLinkLife)}
-				}
+				p.r.notified(o, to)
 			}
 			err = p.service.MailAccepted(context.Background(), o)
 			if err != nil {
@@ -564,22 +563,10 @@ func (p *play) post() {
 	}
 }
 
-// heldNotices holds that exactly the notices left that are owed.
-func (p *play) heldNotices() {
-	order := func(a, b owed) int {
-		return slices.Compare([]string{string(a.kind), a.to}, []string{string(b.kind), b.to})
-	}
-	slices.SortFunc(p.arrived, order)
-	slices.SortFunc(p.r.owedMails, order)
-	p.r.law(slices.Equal(p.arrived, p.r.owedMails), "notices left: %v, want %v", p.arrived, p.r.owedMails)
-	p.arrived, p.r.owedMails = nil, nil
-}
-
-// told of in the audit besides the steps of a procedure, and not in these, are
-// failures and the steps themselves.
+// changes are the acts that change something; the others are steps and failures.
 var changes = []credential.Act{
 	credential.ActClaveGenerated, credential.ActClaveRecovered, credential.ActClaveChanged, credential.ActObjected,
-	credential.ActUnlocked, credential.ActLoggedIn, credential.ActLoggedOut, credential.ActActivationCodeIssued,
+	credential.ActCaseOpened, credential.ActFrozen, credential.ActThawed, credential.ActUnlocked, credential.ActLoggedIn, credential.ActLoggedOut, credential.ActActivationCodeIssued,
 }
 
 // heldAudit holds that exactly the changes were written to the audit that happened.
@@ -839,10 +826,10 @@ func (p *play) rescue() {
 	b := p.seats[0]
 	b.claim = nil
 	for p.hasWay() {
-		if slices.Contains(p.citizen.claves, p.r.clave) && p.logIn(b, p.r.clave) {
+		if p.knows() && p.logIn(b, p.r.clave) {
 			return
 		}
-		if !slices.Contains(p.citizen.claves, p.r.clave) && p.renew(b) && p.logIn(b, p.r.clave) {
+		if !p.knows() && p.renew(b) && p.logIn(b, p.r.clave) {
 			return
 		}
 		if !p.r.now.Before(end) {
@@ -852,10 +839,24 @@ func (p *play) rescue() {
 	}
 }
 
+// knows reports whether the owner knows the clave and it opens.
+func (p *play) knows() bool {
+	return p.r.frozen.IsZero() && slices.Contains(p.citizen.claves, p.r.clave)
+}
+
 // hasWay reports whether the policy gives the owner a way to a log-in.
 func (p *play) hasWay() bool {
 	r := p.r
-	return r.policy.ActivationCode || slices.Contains(p.citizen.claves, r.clave) || r.clave == "" || r.answers == "citizen"
+	on := r.usable()
+	switch fixed, ok := fixedPlace(on); {
+	case r.policy.ActivationCode, r.clave == "":
+		return true
+	case p.knows():
+		return true
+	case !r.frozen.IsZero() && (!ok && p.mine(on) == "" || ok && !slices.Contains(p.citizen.addresses, fixed.address)):
+		return false
+	}
+	return r.answers == "citizen"
 }
 
 // renew gets a clave by proof, as far as it goes now, and reports whether it did.
@@ -888,9 +889,9 @@ func (p *play) renew(b *seat) bool {
 				return false
 			}
 		case x.step == credential.StepQuestions:
-			p.questions(b, p.mine())
+			p.questions(b, cmp.Or(p.mine(r.on), ownAddress))
 		case x.step == credential.StepContact:
-			p.contact(b, p.mine())
+			p.contact(b, cmp.Or(p.mine(r.on), ownAddress))
 		case x.step == credential.StepSent:
 			i := slices.IndexFunc(p.citizen.mails, func(o credential.Outgoing) bool { return o.Procedure == b.claim.ID && o.Generation == x.mail })
 			switch {
@@ -917,14 +918,14 @@ func (p *play) renew(b *seat) bool {
 	return false
 }
 
-// mine is the address that the owner types: one on record, if they read it.
-func (p *play) mine() string {
+// mine is an address on record that the owner reads.
+func (p *play) mine(on []place) string {
 	for _, a := range p.citizen.addresses {
-		if _, ok := p.r.recorded(a); ok {
+		if _, ok := recorded(on, a); ok {
 			return a
 		}
 	}
-	return ownAddress
+	return ""
 }
 
 // A random sequence of acts never does what the model forbids, never leaves out what
