@@ -30,12 +30,12 @@ type model struct {
 	homes    map[string]time.Time // networks that the person was let in from
 	latest   map[owed]*news       // the latest notice of a kind to an address
 
-	proof, strangers, codes  counter // see design.md «Attempts»
-	wrong, wrongKnown        counter
-	mails, unproven, unlocks counter
-	unlockMails              int // asked and not seen yet
-	owedMails                []*news
-	owedActs                 []credential.Act
+	proof, strangers, codes         counter // see design.md «Attempts»
+	wrong, wrongKnown               counter
+	mails, unproven, unlocks, moves counter
+	unlockMails                     int // asked and not seen yet
+	owedMails                       []*news
+	owedActs                        []credential.Act
 }
 
 // place is an address on record.
@@ -109,7 +109,8 @@ type typedProof struct {
 type trial struct {
 	kind   credential.ProcedureKind
 	step   credential.Step
-	holder string // the browser that holds it
+	holder string    // the browser that holds it
+	begun  time.Time // of a change of address
 	ends   time.Time
 	ended  bool
 	typed  typedProof
@@ -118,6 +119,7 @@ type trial struct {
 	bank   string  // whose answers it leaves
 
 	typedTo, to string // addresses
+	old         string // of a change of address: the one that proves it
 	fixed       bool
 	untold      bool
 	hold        time.Time
@@ -484,13 +486,18 @@ func (r *model) mailed(o credential.Outgoing, to string) {
 		x = &trial{kind: credential.Unlock, step: credential.StepSent, to: to, mail: 1, unsent: true, ends: r.now.Add(r.policy.LinkCap)}
 		r.trials[o.Procedure] = x
 	}
-	r.law(x != nil && !x.ended && x.unsent && r.now.Before(x.ends) && !r.now.Before(x.hold) && o.Generation == x.mail && to == x.to,
+	held := x != nil && r.now.Before(x.hold) && x.step != credential.StepOldCode
+	r.law(x != nil && !x.ended && x.unsent && r.now.Before(x.ends) && !held && o.Generation == x.mail && to == x.to,
 		"a mail left that is not due")
 	x.unsent = false
-	if end := r.now.Add(r.policy.LinkCap); end.Before(x.ends) {
+	life, most := r.policy.LinkLife, r.policy.LinkCap
+	if o.Kind == credential.MailAddressLink {
+		life, most = day, day
+	}
+	if end := r.now.Add(most); end.Before(x.ends) {
 		x.ends = end
 	}
-	x.until = r.now.Add(r.policy.LinkLife)
+	x.until = r.now.Add(life)
 	if x.ends.Before(x.until) {
 		x.until = x.ends
 	}
@@ -522,7 +529,7 @@ func (r *model) lives(x *trial, mail uint16) bool {
 func (r *model) linkOpened(x, mine *trial, mail uint16, browser string, birthday bool, id credential.ID, rule string) {
 	const what = "link"
 	switch {
-	case !r.lives(x, mail) || x.kind == credential.Unlock:
+	case !r.lives(x, mail) || x.kind != credential.Generate && x.kind != credential.Recover:
 		r.law(rule != "", "a link that is over, or opens no page, was taken")
 		return
 	case mine != nil && mine.from == x && mine.holder == browser && !mine.ended && r.now.Before(mine.ends):
@@ -728,8 +735,8 @@ func (r *model) newClaveCount(endLock bool) {
 // ── the clave ──
 
 // claveTried holds the answer to a clave against the lock, and reports whether it
-// was the right one.
-func (r *model) claveTried(browser, clave, rule string) bool {
+// was the right one; wrong is the answer to another.
+func (r *model) claveTried(browser, clave, rule, wrong string) bool {
 	count := &r.wrong
 	if r.known == browser {
 		count = &r.wrongKnown
@@ -745,21 +752,21 @@ func (r *model) claveTried(browser, clave, rule string) bool {
 		r.law(n >= 2 && r.now.Sub(count.times[n-1]) < 10*time.Second, "made to wait without a reason")
 		return false
 	case !right:
-		r.answered("clave typed", rule, "log_in")
+		r.answered("clave typed", rule, wrong)
 		count.take(r.now)
 		if count.in(r.policy.LockLife, r.now) >= r.policy.LockAfter && r.clave != "" && len(r.on) > 0 {
 			r.tellOne(credential.MailLocked, r.on[0], r.on[0].rank() >= 2)
 		}
 		return false
 	}
-	r.answered("clave typed", rule, "")
 	r.wrongKnown.times = nil
 	r.wrong.total, r.wrongKnown.total = 0, 0
 	return true
 }
 
 func (r *model) loggedIn(browser, clave string, token credential.SessionToken, rule string) {
-	if r.claveTried(browser, clave, rule) {
+	if r.claveTried(browser, clave, rule, "log_in") {
+		r.answered("log in", rule, "")
 		r.visits = append(r.visits, &visit{browser: browser, token: token, seen: r.now, ends: r.now.Add(r.policy.SessionLife)})
 		r.noted(credential.ActLoggedIn)
 		home := networks[browser]
@@ -799,9 +806,10 @@ func (r *model) claveChanged(browser string, in *visit, within, keep bool, curre
 		r.answered("change", rule, "session")
 		return
 	}
-	if !r.claveTried(browser, current, rule) {
+	if !r.claveTried(browser, current, rule, "log_in") {
 		return
 	}
+	r.answered("change", rule, "")
 	r.clave = clave
 	r.remember(browser)
 	r.endProven(nil, false)
@@ -815,6 +823,121 @@ func (r *model) claveChanged(browser string, in *visit, within, keep bool, curre
 	}
 	r.noted(credential.ActClaveChanged)
 	r.tell(credential.MailClaveChanged, r.on, false)
+}
+
+// ── another address, from inside ──
+
+// waitingMove is the change of address that waits.
+func (r *model) waitingMove() (id credential.ID, x *trial) {
+	for i, y := range r.trials {
+		if y.kind == credential.ChangeAddress && !y.ended && r.now.Before(y.ends) && (x == nil || y.begun.After(x.begun)) {
+			id, x = i, y
+		}
+	}
+	return id, x
+}
+
+func (r *model) insider(what string, v *visit, rule string) bool {
+	switch {
+	case !r.live(v):
+		r.answered(what, rule, "session")
+	case r.level < credential.InPerson:
+		r.answered(what, rule, "level")
+	default:
+		return true
+	}
+	return false
+}
+
+// moveAsked begins a change of address: the clave again, everybody told, and a code
+// to the address that was proven.
+func (r *model) moveAsked(v *visit, to, current string, token credential.SessionToken, id credential.ID, rule string) {
+	const what = "change of address"
+	if !r.insider(what, v, rule) || !r.claveTried(v.browser, current, rule, "wrong") {
+		return
+	}
+	_, known := recorded(r.on, to)
+	switch {
+	case len(r.on) == 0 || r.on[0].rank() < 2:
+		r.answered(what, rule, "no_proven")
+	case known:
+		r.answered(what, rule, "same")
+	case r.now.Before(r.disputed):
+		r.answered(what, rule, "disputed")
+	case r.moves.in(day, r.now) >= 5:
+		r.answered(what, rule, "changes")
+	default:
+		r.answered(what, rule, "")
+		r.moves.take(r.now)
+		r.endProven(nil, true)
+		r.renewed(v, token)
+		x := &trial{
+			kind: credential.ChangeAddress, step: credential.StepOldCode, begun: r.now, ends: r.now.Add(7 * day),
+			hold: r.now.Add(r.policy.AddressHold), typedTo: to, to: r.on[0].address, old: r.on[0].address,
+		}
+		x.newMail()
+		r.trials[id] = x
+		r.noted(credential.ActAddressAsked)
+		r.tell(credential.MailAddressChange, r.on, false)
+	}
+}
+
+// renewed is a session whose token was changed.
+func (r *model) renewed(v *visit, token credential.SessionToken) {
+	v.over = true
+	r.visits = append(r.visits, &visit{browser: v.browser, token: token, seen: r.now, ends: v.ends})
+}
+
+// oldCodeTyped is the code of the mail to the old address: the link to the new one
+// leaves after the hold.
+func (r *model) oldCodeTyped(v *visit, x *trial, right bool, rule string) {
+	const what = "code of the old address"
+	if !r.insider(what, v, rule) {
+		return
+	}
+	switch _, waits := r.waitingMove(); {
+	case x == nil, x != waits, x.step != credential.StepOldCode:
+		r.answered(what, rule, "other_change")
+	case !r.now.Before(x.until):
+		r.answered(what, rule, "mail_expired")
+	case x.tries >= r.policy.CodeTries:
+		r.answered(what, rule, "code_tries")
+	case !r.codeRoom():
+		r.answered(what, rule, "code_day")
+	case !right:
+		r.answered(what, rule, "code")
+		x.tries++
+		r.codes.take(r.now)
+	default:
+		r.answered(what, rule, "")
+		x.tries++
+		x.step, x.to, x.ends = credential.StepSent, x.typedTo, later(r.now, x.hold).Add(7*day)
+		x.newMail()
+	}
+}
+
+// moveConfirmed is the link to the new address: it takes the place of the old one,
+// fixed like that.
+func (r *model) moveConfirmed(x *trial, mail uint16, rule string) {
+	const what = "new address"
+	if !r.lives(x, mail) || x.kind != credential.ChangeAddress {
+		r.law(rule != "", "a link that is over, or of something else, changed the address")
+		return
+	}
+	if r.level < credential.InPerson || r.on[0].rank() < 2 || r.on[0].address != x.old {
+		r.answered(what, rule, "address_replaced")
+		return
+	}
+	r.answered(what, rule, "")
+	x.ended = true
+	r.endProven(x, false)
+	fresh := place{x.typedTo, credential.OriginConfirmed, r.now}
+	if r.on[0].fixed() {
+		fresh.origin = credential.OriginSucceeds
+	}
+	r.noted(credential.ActAddressChanged)
+	r.tell(credential.MailAddressChanged, []place{r.on[0], fresh}, false)
+	r.on = []place{fresh}
 }
 
 // ── lock, notices, counter ──

@@ -387,6 +387,11 @@ func (p *play) openLink(b *seat, o credential.Outgoing, birthday bool) {
 		}
 		return
 	}
+	if o.Kind == credential.MailAddressLink && birthday {
+		err := p.service.ConfirmAddress(context.Background(), b.actor(), o.Link)
+		p.r.moveConfirmed(x, o.Generation, p.rule(err))
+		return
+	}
 	claim, err := p.service.ContinueLink(context.Background(), b.actor(), o.Link, b.claim, d, m)
 	p.r.linkOpened(x, p.trial(b), o.Generation, b.name, birthday, claim.ID, p.rule(err))
 	if err == nil {
@@ -449,6 +454,31 @@ func (p *play) change(b *seat, within, keep bool, current, clave string) {
 	if within {
 		b.visit = p.r.visits[len(p.r.visits)-1]
 	}
+}
+
+// move asks for another address inside a session.
+func (p *play) move(b *seat, to, current string) {
+	form := credential.AddressForm{Email: p.email(to).Reveal(), Current: current}
+	token, err := p.service.AskAddress(context.Background(), b.actor(), b.visit.token, form)
+	var id credential.ID
+	if err == nil {
+		page, err := p.service.LookAddress(context.Background(), token)
+		if err != nil {
+			p.Fatal(err)
+		}
+		id = page.Pending.ID
+	}
+	p.r.moveAsked(b.visit, to, current, token, id, p.rule(err))
+	if err == nil {
+		b.visit = p.r.visits[len(p.r.visits)-1]
+	}
+}
+
+func (p *play) typeOldCode(b *seat, o credential.Outgoing) {
+	id, x := p.r.waitingMove()
+	right := o.Procedure == id && x != nil && o.Generation == x.mail
+	err := p.service.EnterOldCode(context.Background(), b.actor(), b.visit.token, id, o.Code)
+	p.r.oldCodeTyped(b.visit, x, right, p.rule(err))
 }
 
 func (p *play) object(o credential.Outgoing) {
@@ -566,7 +596,7 @@ func (p *play) post() {
 // changes are the acts that change something; the others are steps and failures.
 var changes = []credential.Act{
 	credential.ActClaveGenerated, credential.ActClaveRecovered, credential.ActClaveChanged, credential.ActObjected,
-	credential.ActCaseOpened, credential.ActFrozen, credential.ActThawed, credential.ActUnlocked, credential.ActLoggedIn, credential.ActLoggedOut, credential.ActActivationCodeIssued,
+	credential.ActCaseOpened, credential.ActFrozen, credential.ActThawed, credential.ActAddressAsked, credential.ActAddressChanged, credential.ActUnlocked, credential.ActLoggedIn, credential.ActLoggedOut, credential.ActActivationCodeIssued,
 }
 
 // heldAudit holds that exactly the changes were written to the audit that happened.
@@ -635,9 +665,11 @@ func (p *play) mail(who *player, want func(credential.Outgoing) bool) (credentia
 	return have[len(have)-1-back], true
 }
 
-func withLink(o credential.Outgoing) bool { return o.Notice.IsZero() }
+func withLink(o credential.Outgoing) bool { return o.Notice.IsZero() && !oldCode(o) }
 
 func withCode(o credential.Outgoing) bool { return o.Code != "" }
+
+func oldCode(o credential.Outgoing) bool { return o.Kind == credential.MailAddressCode }
 
 func withObjection(o credential.Outgoing) bool { return !o.Notice.IsZero() }
 
@@ -722,6 +754,16 @@ func (p *play) knownClave(who *player) string {
 	return rapid.SampledFrom(append([]string{"equivocada"}, who.claves...)).Draw(p.T, "clave")
 }
 
+// inside has somebody log in who is not, if they know a clave, and reports whether
+// they have been in.
+func (p *play) inside(b *seat) bool {
+	if !p.r.live(b.visit) && len(b.who.claves) > 0 {
+		p.logIn(b, b.who.claves[len(b.who.claves)-1])
+		p.settle()
+	}
+	return b.visit != nil
+}
+
 // acts are what can happen next.
 func (p *play) acts() map[string]func(*rapid.T) {
 	acts := map[string]func(){
@@ -761,6 +803,17 @@ func (p *play) acts() map[string]func(*rapid.T) {
 		"unlock": func() {
 			err := p.service.AskUnlock(context.Background(), p.seat().actor(), credential.UnlockForm{Number: p.person.Number})
 			p.r.unlockAsked(p.rule(err))
+		},
+		"move": func() {
+			b := p.seat()
+			if !p.inside(b) {
+				return
+			}
+			if o, ok := p.mail(b.who, oldCode); ok && p.bool("code") {
+				p.typeOldCode(b, o)
+			} else {
+				p.move(b, p.address(b), p.knownClave(b.who))
+			}
 		},
 		"object": func() {
 			if o, ok := p.mail(p.seat().who, withObjection); ok {
