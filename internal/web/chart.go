@@ -12,7 +12,7 @@ import (
 const (
 	chartWidth  = 320
 	chartHeight = 190
-	chartLeft   = 52 // room for the numbers of the scale
+	chartLeft   = 60 // room for the numbers of the scale
 	chartTop    = 10
 	chartBottom = 166
 	// mostMonths is how many months a chart shows: the table has all.
@@ -90,34 +90,34 @@ func niceStep(n int64) int64 {
 
 func tenth(x float64) float64 { return math.Round(x*10) / 10 }
 
-// monthsChart draws the latest months, corrections added to what they correct.
+// monthsChart draws the latest months, corrections added to what they correct. A
+// month without figures is a gap.
 func (s *Server) monthsChart(rows []stats.Row) *chartView {
-	type month struct {
-		of   stats.Month
-		n    int64
-		open bool
+	last := rows[len(rows)-1].Month
+	place := func(m stats.Month) int {
+		return mostMonths - 1 - (last.Year()-m.Year())*12 - (last.Number() - m.Number())
 	}
-	var months []month
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r stats.Row) bool { return place(r.Month) < 0 })
+	first := rows[0].Month
+	shift := place(first)
+	bars := make([]bar, mostMonths-shift)
+	for i := range bars {
+		bars[i].place = i
+		if m := (first.Number()-1+i)%12 + 1; m == 1 || i == 0 && m < 11 { // else the next label would touch it
+			bars[i].label = numberText(first.Year() + (first.Number()-1+i)/12)
+		}
+	}
+	top := first
 	for _, r := range rows {
-		if n := len(months); n > 0 && months[n-1].of == r.Month {
-			months[n-1].n += r.Attentions
-			continue
+		b := &bars[place(r.Month)-shift]
+		b.n += r.Attentions
+		b.open = b.open || r.State == stats.Provisional
+		if b.n > bars[place(top)-shift].n {
+			top = r.Month
 		}
-		months = append(months, month{r.Month, r.Attentions, r.State == stats.Provisional})
-	}
-	months = months[max(0, len(months)-mostMonths):]
-	var bars []bar
-	for i, m := range months {
-		b := bar{place: i, n: m.n, open: m.open}
-		if i == 0 && m.of.Number() < 11 || m.of.Number() == 1 {
-			b.label = numberText(m.of.Year())
-		}
-		bars = append(bars, b)
 	}
 	v := s.chart(bars)
-	first, last := months[0], months[len(months)-1]
-	top := slices.MaxFunc(months, func(a, b month) int { return int(a.n - b.n) })
-	v.ID, v.Title = "meses", s.Words.Text("transparency.chart", "from", s.month(first.of), "to", s.month(last.of))
-	v.Text = s.Words.Text("transparency.chart_text", "top", s.Words.Number(top.n), "month", s.month(top.of))
+	v.ID, v.Title = "meses", s.Words.Text("transparency.chart", "from", s.month(first), "to", s.month(last))
+	v.Text = s.Words.Text("transparency.chart_text", "top", s.Words.Number(bars[place(top)-shift].n), "month", s.month(top))
 	return &v
 }

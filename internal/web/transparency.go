@@ -175,7 +175,7 @@ func (s *Server) breakDown(v *transparencyView, r *http.Request, all []stats.Bre
 		shown.Finished = append(shown.Finished, partView{What: s.kind(part.Kind), N: s.Words.Number(part.N)})
 	}
 	for _, part := range b.Unfinished {
-		shown.Unfinished = append(shown.Unfinished, partView{s.kind(part.Kind), s.Words.Text("transparency.outcome." + part.Outcome), s.Words.Number(part.N)})
+		shown.Unfinished = append(shown.Unfinished, partView{s.Words.Text("transparency.doing." + string(part.Kind)), s.Words.Text("transparency.outcome." + part.Outcome), s.Words.Number(part.N)})
 	}
 	for _, t := range b.Durations {
 		shown.Times = append(shown.Times, s.timing(s.Words.Text("transparency.took", "what", s.kind(t.Kind)), t))

@@ -1,0 +1,692 @@
+package site
+
+import (
+	"context"
+	"database/sql"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/stats"
+	"aldaba/internal/words"
+)
+
+// upkeep does what the program does every hour.
+func (w *world) upkeep() stats.Upkept {
+	w.t.Helper()
+	done, err := w.site.Stats.Upkeep(w.t.Context(), credential.Actor{Kind: credential.System, Route: "test"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return done
+}
+
+// figures reads the CSV that the public gets, without its header.
+func (w *world) figures(query string) [][]string {
+	w.t.Helper()
+	rows, err := csv.NewReader(strings.NewReader(w.browser().get("/transparencia.csv" + query).want(200).Body.String())).ReadAll()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return rows[1:]
+}
+
+// monthOf gives the row of a month in a state, nil without one.
+func monthOf(rows [][]string, month, state string) []string {
+	for _, row := range rows {
+		if row[0]+"-"+row[1] == month && row[4] == state {
+			return row
+		}
+	}
+	return nil
+}
+
+// update writes to the store of a world.
+func (w *world) update(f func(credential.Tx) error) {
+	w.t.Helper()
+	err := w.site.Store.Update(w.t.Context(), 0, f)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// The page shows the institution's 28 months as they were given, and after a month
+// of traffic exactly the events' figures; a closed month never changes.
+func TestS30_FiguresEqualTheEvents(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		err := exampleFigures(t.Context(), w.site.Stats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		given, err := csv.NewReader(strings.NewReader(string(exampleMonths))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range given[1:] {
+			row = append(row, "anterior")
+			if !slices.ContainsFunc(w.figures(""), func(got []string) bool { return slices.Equal(got, row) }) {
+				t.Errorf("the row %v is not published as it was given", row)
+			}
+		}
+		page := w.browser().get("/transparencia").want(200).text()
+		if n := len(w.figures("")); n != 28 || !strings.Contains(page, "1.478.647") {
+			t.Errorf("%d rows, want 28 and their sum: %s", n, clipText(page, 300))
+		}
+
+		want := w.traffic(3000, 1500)
+		w.live(want)
+		w.clock.advance(time.Minute) // for so long the last answer is given again
+		if row := monthOf(w.figures(""), "2026-11", "provisional"); row == nil || row[3] == strconv.FormatInt(want.attentions(), 10) {
+			t.Errorf("the open month is %v; the present day is not published yet", row)
+		}
+		w.clock.advance(time.Date(2026, time.December, 2, 4, 59, 0, 0, time.UTC).Sub(w.clock.Now()))
+		if done := w.upkeep(); len(done.Closed) != 0 {
+			t.Errorf("%v closed within a day of its end", done.Closed)
+		}
+		if row := monthOf(w.figures(""), "2026-11", "provisional"); row == nil || row[3] != strconv.FormatInt(want.attentions(), 10) {
+			t.Errorf("the ended month is %v, want %d attentions", row, want.attentions())
+		}
+		w.clock.advance(2 * time.Minute)
+		if done := w.upkeep(); !slices.Equal(done.Closed, []stats.Month{"2026-11"}) {
+			t.Errorf("closed %v, want November", done.Closed)
+		}
+		if done := w.upkeep(); done.Ended+len(done.Closed)+len(done.Corrected) != 0 {
+			t.Errorf("a second upkeep did %+v", done)
+		}
+		w.holdsFigures(want)
+
+		// What comes late is a row of its own.
+		before := w.record(29)
+		w.update(func(tx credential.Tx) error {
+			return tx.Count(credential.Figure{Measure: credential.FigureFinished, Kind: credential.Recover, At: w.clock.Now().Add(-72 * time.Hour)})
+		})
+		if done := w.upkeep(); !slices.Equal(done.Corrected, []stats.Month{"2026-11"}) {
+			t.Errorf("corrected %v, want November", done.Corrected)
+		}
+		closed, correction := monthOf(w.figures(""), "2026-11", "cerrado"), monthOf(w.figures(""), "2026-11", "correccion")
+		if !cmp.Equal(before, w.record(29)) || closed[3] != strconv.FormatInt(want.attentions(), 10) {
+			t.Errorf("a closed month changed: %v", closed)
+		}
+		if correction == nil || correction[3] != "1" {
+			t.Errorf("the correction is %v, want one attention", correction)
+		}
+		if text := w.browser().get("/transparencia").want(200).text(); !strings.Contains(text, "noviembre de 2026 corrección") || !strings.Contains(text, "+1") {
+			t.Error("the page does not show the correction")
+		}
+
+		// Figures outlive everybody they count.
+		rows, days := w.figures(""), w.figures("?por=dia")
+		for _, table := range []string{"people", "accounts", "addresses", "procedures", "audit_people"} {
+			w.exec("DELETE FROM " + table)
+		}
+		w.clock.advance(2 * time.Hour)
+		w.upkeep()
+		if !cmp.Equal(rows, w.figures("")) || !cmp.Equal(days, w.figures("?por=dia")) {
+			t.Error("the figures changed with the people")
+		}
+	})
+}
+
+// happened is what a test knows that happened.
+type happened struct {
+	finished   map[credential.ProcedureKind]int64
+	byDay      map[string]int64
+	unfinished map[[2]string]int64 // by kind and how, in the words of the JSON
+	timed      []time.Duration     // of recovers
+	complaints int64
+}
+
+func (c *happened) attentions() (n int64) {
+	for _, one := range c.finished {
+		n += one
+	}
+	return n
+}
+
+func (c *happened) add(kind credential.ProcedureKind, at time.Time) {
+	c.finished[kind]++
+	c.byDay[stats.DayOf(at)]++
+}
+
+// traffic puts a month of procedures into the store, as the use cases write them:
+// so many finished and so many that ended otherwise, with a few complaints.
+func (w *world) traffic(finished, unfinished int) *happened {
+	w.t.Helper()
+	source := rand.NewPCG(30, 2026)
+	draw := rand.New(source)
+	c := &happened{finished: map[credential.ProcedureKind]int64{}, byDay: map[string]int64{}, unfinished: map[[2]string]int64{}}
+	start := time.Date(2026, time.November, 1, 5, 0, 0, 0, time.UTC) // midnight in Ecuador
+	moment := func() time.Time {
+		return start.Add(time.Duration(draw.Int64N(int64(30 * 24 * time.Hour)))).Truncate(time.Millisecond)
+	}
+	number := 0
+	fresh := func(kind credential.ProcedureKind, at time.Time) credential.Procedure {
+		number++
+		var s credential.Subject
+		s[0], s[14], s[15] = byte(number), byte(number>>8), byte(number)
+		return credential.Procedure{
+			ID: credential.NewSeedID(s), Subject: s, Kind: kind, Step: credential.StepClave, CreatedAt: at, ExpiresAt: at.Add(time.Minute),
+		}
+	}
+	kinds := []credential.ProcedureKind{credential.Generate, credential.Recover, credential.Unlock, credential.KindChange, credential.KindFirstClave}
+	endings := []struct {
+		step   credential.Step
+		end    credential.End
+		mailed bool
+		how    string
+	}{
+		{credential.StepProve, credential.NotEnded, false, "abandonado_en_datos"},
+		{credential.StepProveReview, credential.Abandoned, false, "abandonado_en_revision_de_datos"},
+		{credential.StepQuestions, credential.NotEnded, false, "abandonado_en_preguntas"},
+		{credential.StepContact, credential.Abandoned, false, "abandonado_en_correo"},
+		{credential.StepContactReview, credential.TimedOut, false, "abandonado_en_revision_de_correo"},
+		{credential.StepSent, credential.NotEnded, true, "enlace_vencido"},
+		{credential.StepSent, credential.NotEnded, false, "sin_correo"},
+		{credential.StepSent, credential.Objected, true, "objetado"},
+		{credential.StepSent, credential.Replaced, true, "reemplazado"},
+		{credential.StepClave, credential.NotEnded, true, "abandonado_en_nueva_clave"},
+		{credential.StepOwnQuestion, credential.NotEnded, true, "abandonado_en_su_pregunta"},
+	}
+	write := func(tx credential.Tx, i int) error {
+		at := moment()
+		switch {
+		case i < finished:
+			kind := kinds[draw.IntN(len(kinds))]
+			took := time.Duration(draw.ExpFloat64() * float64(5*time.Minute)).Truncate(time.Millisecond)
+			figure := credential.Figure{Measure: credential.FigureFinished, Kind: kind, At: at, Took: max(took, time.Millisecond)}
+			c.add(kind, at)
+			if kind == credential.KindChange || kind == credential.KindFirstClave {
+				figure.Took = 0
+				return tx.Count(figure)
+			}
+			if kind == credential.Recover {
+				c.timed = append(c.timed, figure.Took)
+			}
+			p := fresh(kind, at)
+			err := tx.CreateProcedure(p)
+			if err != nil {
+				return err
+			}
+			done, err := tx.FinishProcedure(p.ID, at)
+			if err == nil && !done {
+				err = errors.New("not finished")
+			}
+			return errors.Join(err, tx.Count(figure))
+		case i < finished+unfinished:
+			e := endings[draw.IntN(len(endings))]
+			p := fresh(kinds[draw.IntN(2)], at.Add(-time.Minute)) // its time is over at that moment
+			p.Step, p.End = e.step, e.end
+			if e.mailed {
+				p.Accepted = at
+			}
+			c.unfinished[[2]string{map[credential.ProcedureKind]string{credential.Generate: "generar", credential.Recover: "recuperar"}[p.Kind], e.how}]++
+			return tx.CreateProcedure(p)
+		}
+		c.complaints++
+		return errors.Join(tx.Count(credential.Figure{Measure: credential.FigureComplaint, At: at}),
+			tx.Count(credential.Figure{Measure: credential.FigureComplaintOpen, At: at}))
+	}
+	const together = 300 // in one transaction, to be quick
+	for from := 0; from < finished+unfinished+7; from += together {
+		saved := *c
+		saved.finished, saved.byDay, saved.unfinished = maps.Clone(c.finished), maps.Clone(c.byDay), maps.Clone(c.unfinished)
+		state, err := source.MarshalBinary()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.update(func(tx credential.Tx) error {
+			err := source.UnmarshalBinary(state) // it may run again
+			*c = saved
+			c.finished, c.byDay, c.unfinished = maps.Clone(saved.finished), maps.Clone(saved.byDay), maps.Clone(saved.unfinished)
+			for i := from; i < min(from+together, finished+unfinished+7) && err == nil; i++ {
+				err = write(tx, i)
+			}
+			return err
+		})
+	}
+	return c
+}
+
+// live goes every way through the real pages that ends in an attention, and some
+// that do not.
+func (w *world) live(c *happened) {
+	w.t.Helper()
+	now := w.clock.Now()
+	w.browser().finished(credential.Generate, w.people["nueva"], "nueva@correo.example", goodClave)
+	c.add(credential.Generate, now)
+	p := w.people["con-clave"]
+	m := w.browser().finished(credential.Recover, p, p.Email, goodClave)
+	c.add(credential.Recover, now)
+	c.timed = append(c.timed, time.Millisecond)
+	w.browser().get(linkIn(w.t, m, "/clave/enlace/")).want(410) // used: no second attention
+	b := w.browser()
+	b.get("/clave/cambiar").want(200).press("Cambiar clave", "documento", p.Document, "numero", p.Number, "actual", goodClave,
+		"clave", "otro-sendero-nublado-31", "repita", "otro-sendero-nublado-31", "acuerdo", "si").want(303)
+	c.add(credential.KindChange, now)
+	w.browser().get("/clave/cambiar").want(200).press("Cambiar clave", "documento", p.Document, "numero", p.Number, "actual", "equivocada del todo",
+		"clave", goodClave, "repita", goodClave, "acuerdo", "si").want(422)
+	first := w.people["primera-clave"]
+	b = w.browser()
+	b.get("/clave/cambiar").want(200).press("Cambiar clave", "documento", first.Document, "numero", first.Number, "actual", first.Clave,
+		"clave", goodClave, "repita", goodClave, "acuerdo", "si").want(303)
+	c.add(credential.KindFirstClave, now)
+	locked := w.people["bloqueada-presencial"]
+	w.browser().askUnlock(locked).want(303)
+	w.waitFor("unlock mail", func() bool { return len(w.mails(locked.Email, unlockSubject)) > 0 })
+	w.settled()
+	w.browser().get(linkIn(w.t, w.mails(locked.Email, unlockSubject)[0], "/clave/enlace/")).want(303).follow().want(200).press("Desbloquear mi clave").want(303)
+	c.add(credential.Unlock, now)
+	// Who loses the verdict, and who is nobody, gave up at the same step.
+	for _, who := range []string{"extranjera", "nobody"} {
+		p := w.people["pensionista"]
+		if who == "nobody" {
+			p = w.unknowns("cedula", 1)[0]
+		}
+		w.browser().losing(credential.Recover, p, w.people["derechohabiente"], false)
+		c.unfinished[[2]string{"recuperar", "abandonado_en_datos"}]++
+	}
+	// Whoever asks for an unlock that is not theirs gets no mail.
+	w.browser().askUnlock(w.people["nueva"]).want(303)
+	c.unfinished[[2]string{"desbloquear", "sin_correo"}]++
+}
+
+// holdsFigures compares everything that is published with what happened.
+func (w *world) holdsFigures(want *happened) {
+	w.t.Helper()
+	rows := w.figures("")
+	wantRow := []string{"2026", "11", strconv.FormatInt(want.complaints, 10), strconv.FormatInt(want.attentions(), 10), "cerrado"}
+	if diff := cmp.Diff(wantRow, monthOf(rows, "2026-11", "cerrado")); diff != "" {
+		w.t.Errorf("the closed month:\n%s", diff)
+	}
+	days := map[string]int64{}
+	for _, row := range w.figures("?por=dia") {
+		n, err := strconv.ParseInt(row[2], 10, 64)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		days[row[0]] = n
+	}
+	if diff := cmp.Diff(want.byDay, days); diff != "" {
+		w.t.Errorf("the days:\n%s", diff)
+	}
+	l := words.Spanish()
+	page := w.browser().get("/transparencia").want(200).text()
+	for _, n := range []int64{want.attentions(), 1_478_647, 1_478_647 + want.attentions()} {
+		if !strings.Contains(page, l.Number(n)) {
+			w.t.Errorf("the page lacks %s", l.Number(n))
+		}
+	}
+	var all struct {
+		Breakdowns []struct {
+			Month    string `json:"mes"`
+			Finished []struct {
+				Kind string `json:"tramite"`
+				N    int64  `json:"cerca_de"`
+			} `json:"atenciones"`
+			Unfinished []struct {
+				Kind string `json:"tramite"`
+				How  string `json:"como"`
+				N    int64  `json:"cerca_de"`
+			} `json:"sin_terminar"`
+			Durations []struct {
+				Kind string  `json:"tramite"`
+				P50  float64 `json:"p50_s"`
+				P95  float64 `json:"p95_s"`
+			} `json:"duracion"`
+			Mail    any   `json:"correo"`
+			Expired int64 `json:"enlaces_vencidos_por_ciento"`
+		} `json:"desgloses"`
+	}
+	err := json.Unmarshal(w.browser().get("/transparencia.json").want(200).Body.Bytes(), &all)
+	if err != nil || len(all.Breakdowns) != 1 || all.Breakdowns[0].Month != "2026-11" {
+		w.t.Fatalf("breakdowns: %v, %+v", err, all.Breakdowns)
+	}
+	b := all.Breakdowns[0]
+	nearest := func(n int64) int64 { return (n + 5) / 10 * 10 }
+	codes := map[credential.ProcedureKind]string{
+		credential.Generate: "generar", credential.Recover: "recuperar", credential.Unlock: "desbloquear",
+		credential.KindChange: "cambiar", credential.KindFirstClave: "primera_clave",
+	}
+	for kind, n := range want.finished {
+		at := slices.IndexFunc(b.Finished, func(p struct {
+			Kind string `json:"tramite"`
+			N    int64  `json:"cerca_de"`
+		}) bool {
+			return p.Kind == codes[kind]
+		})
+		if at < 0 || b.Finished[at].N != nearest(n) {
+			w.t.Errorf("attentions of %s: %+v, want about %d", kind, b.Finished, n)
+		}
+	}
+	got, wanted := map[[2]string]int64{}, map[[2]string]int64{}
+	for _, p := range b.Unfinished {
+		got[[2]string{p.Kind, p.How}] = p.N
+	}
+	for key, n := range want.unfinished {
+		wanted[key] = nearest(n)
+	}
+	if diff := cmp.Diff(wanted, got); diff != "" {
+		w.t.Errorf("what did not finish:\n%s", diff)
+	}
+	slices.Sort(want.timed)
+	for _, d := range b.Durations {
+		if d.Kind != "recuperar" {
+			continue
+		}
+		for p, shown := range map[int]float64{50: d.P50, 95: d.P95} {
+			exact := want.timed[(len(want.timed)*p+99)/100-1].Seconds()
+			if shown < exact || shown > exact*1.091 {
+				w.t.Errorf("p%d is %v s, exactly %v s", p, shown, exact)
+			}
+		}
+	}
+	if len(b.Durations) != 3 || b.Mail != nil {
+		w.t.Errorf("durations of %d procedures, want 3; mail %v, want none: too few", len(b.Durations), b.Mail)
+	}
+	expired, others := int64(0), want.finished[credential.Generate]+want.finished[credential.Recover]+want.finished[credential.Unlock]
+	for key, n := range want.unfinished {
+		switch key[1] {
+		case "enlace_vencido":
+			expired += n
+		case "abandonado_en_nueva_clave", "abandonado_en_su_pregunta":
+			others += n
+		}
+	}
+	if share := (expired*100 + (expired+others)/2) / (expired + others); b.Expired != share {
+		w.t.Errorf("%d of a hundred links expired, want %d", b.Expired, share)
+	}
+}
+
+// record reads the n-th record.
+func (w *world) record(n int) (r stats.Record) {
+	w.t.Helper()
+	err := w.site.Store.ViewFigures(w.t.Context(), func(tx stats.Tx) error {
+		all, err := tx.Records()
+		if err == nil && len(all) >= n {
+			r = all[n-1]
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// Nothing in the tables of the figures is of anybody: every value is a date, a
+// number or a word of the program's own.
+func TestS30_FiguresHoldNoPersonalData(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		w.live(&happened{finished: map[credential.ProcedureKind]int64{}, byDay: map[string]int64{}, unfinished: map[[2]string]int64{}})
+		w.clock.advance(time.Hour)
+		harmless := regexp.MustCompile(`^(\d{1,4}|\d{4}-\d{2}-\d{2}|[a-z_]{0,32})$`)
+		look := func(table string, least int) {
+			t.Helper()
+			n := 0
+			w.behind(func(db *sql.DB) error {
+				rows, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)
+				if err != nil {
+					return err
+				}
+				columns, err := rows.Columns()
+				for rows.Next() && err == nil {
+					n++
+					values := make([]any, len(columns))
+					for i := range values {
+						values[i] = new(any)
+					}
+					err = rows.Scan(values...)
+					for i, value := range values {
+						if text := fmt.Sprint(*value.(*any)); !harmless.MatchString(text) {
+							t.Errorf("%s.%s holds %q", table, columns[i], text)
+						}
+					}
+				}
+				return errors.Join(err, rows.Err(), rows.Close())
+			})
+			if n < least {
+				t.Errorf("%s has %d rows, want at least %d", table, n, least)
+			}
+		}
+		look("figure_events", 8) // five attentions, three mails with links
+		w.upkeep()
+		look("figure_counts", 5)
+		w.clock.advance(40 * 24 * time.Hour)
+		w.upkeep()
+		body := string(w.record(1).Body)
+		for _, p := range w.people {
+			for _, theirs := range []string{p.Number, p.Email, p.Surnames} {
+				if theirs != "" && strings.Contains(body, theirs) {
+					t.Errorf("the record of a month holds %q", theirs)
+				}
+			}
+		}
+		if !regexp.MustCompile(`^[{}\[\]",:a-z_0-9-]+$`).MatchString(body) {
+			t.Errorf("the record of a month holds more than words and numbers: %s", body)
+		}
+	})
+}
+
+// The verifier names the first month that does not hold: edited, deleted in the
+// middle or at the end, its signature taken from another, or the whole table.
+func TestS30_VerifyNamesTheMonth(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	err := exampleFigures(t.Context(), w.site.Stats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.traffic(50, 10)
+	w.clock.advance(50 * 24 * time.Hour)
+	if done := w.upkeep(); !slices.Equal(done.Closed, []stats.Month{"2026-11", "2026-12"}) { // December had nothing, and is closed too
+		t.Fatalf("closed %v", done.Closed)
+	}
+	n, err := w.site.Stats.Verify(t.Context())
+	if err != nil || n != 30 {
+		t.Fatalf("Verify = %d, %v; want 30 records", n, err)
+	}
+	keep := func() { w.exec("CREATE TABLE kept AS SELECT * FROM figure_records") }
+	restore := func() {
+		w.exec("DELETE FROM figure_records")
+		w.exec("INSERT INTO figure_records SELECT * FROM kept")
+	}
+	keep()
+	for _, tt := range []struct{ name, query, want string }{
+		{"a figure edited", `UPDATE figure_records SET body = CAST(replace(CAST(body AS TEXT), 'attentions":43110', 'attentions":43111') AS BLOB) WHERE seq = 2`, "figures of 2024-02: record 2: edited"},
+		{"its state", `UPDATE figure_records SET state = 'earlier' WHERE seq = 29`, "figures of 2026-11: record 29: edited"},
+		{"its day", `UPDATE figure_records SET at = at + 1 WHERE seq = 5`, "figures of 2024-05: record 5: edited"},
+		{"its audit heads", `UPDATE figure_records SET heads = CAST('[]' AS BLOB) WHERE seq = 7`, "record 7: edited"},
+		{"another's signature", `UPDATE figure_records SET signature = (SELECT signature FROM figure_records WHERE seq = 3) WHERE seq = 4`, "record 4: edited"},
+		{"deleted in the middle", `DELETE FROM figure_records WHERE seq = 12`, "record 12: missing"},
+		{"the last", `DELETE FROM figure_records WHERE seq = 30`, "figures of 2026-12: record 30: deleted"},
+		{"the last two", `DELETE FROM figure_records WHERE seq >= 29`, "figures of 2026-11: record 29: deleted"},
+		{"all", `DELETE FROM figure_records`, "record 28: deleted"},
+	} {
+		if w.exec(tt.query) == 0 {
+			t.Errorf("%s: nothing was changed", tt.name)
+		}
+		_, err := w.site.Stats.Verify(t.Context())
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+		restore()
+	}
+	// Nothing is built on what does not hold.
+	w.exec(`UPDATE figure_records SET at = at + 1 WHERE seq = 30`)
+	w.update(func(tx credential.Tx) error {
+		return tx.Count(credential.Figure{Measure: credential.FigureFinished, Kind: credential.Recover, At: w.clock.Now()})
+	})
+	w.clock.advance(60 * 24 * time.Hour)
+	_, err = w.site.Stats.Upkeep(t.Context(), credential.Actor{Kind: credential.System})
+	if err == nil || !strings.Contains(err.Error(), "record 30: edited") {
+		t.Errorf("a month was closed behind an edited one: %v", err)
+	}
+}
+
+// Several processes that close together close once, and what one leaves undone
+// the next one does.
+func TestS30_ClosingIsOnce(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn, idle())
+		want := w.traffic(700, 600)
+		w.clock.advance(15 * 24 * time.Hour)
+		// A process that is stopped on the way: some of its strides are done.
+		ctx, cancel := context.WithCancel(t.Context())
+		other, err := stats.New(stats.Config{Store: stopping{w.site.Store, cancel, new(int)}, Keys: w.site.config.Keys, Now: w.clock.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Upkeep(ctx, credential.Actor{Kind: credential.System}); err == nil {
+			t.Fatal("an upkeep that was stopped was not")
+		}
+		var together sync.WaitGroup
+		closed := make(chan stats.Month, 9)
+		for range 3 {
+			s, err := stats.New(stats.Config{Store: w.site.Store, Keys: w.site.config.Keys, Now: w.clock.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			together.Go(func() {
+				done, err := s.Upkeep(t.Context(), credential.Actor{Kind: credential.System})
+				if err != nil {
+					t.Error(err)
+				}
+				for _, m := range done.Closed {
+					closed <- m
+				}
+			})
+		}
+		together.Wait()
+		close(closed)
+		if n := len(closed); n != 1 {
+			t.Errorf("closed %d times", n)
+		}
+		if row := monthOf(w.figures(""), "2026-11", "cerrado"); row == nil || row[3] != strconv.FormatInt(want.attentions(), 10) {
+			t.Errorf("the closed month is %v, want %d attentions", row, want.attentions())
+		}
+		if rows := w.figures(""); len(rows) != 1 {
+			t.Errorf("rows %v, want one", rows)
+		}
+	})
+}
+
+// stopping stops whoever uses it after a few updates.
+type stopping struct {
+	stats.Store
+	stop func()
+	n    *int
+}
+
+func (s stopping) UpdateFigures(ctx context.Context, f func(stats.Tx) error) error {
+	if *s.n++; *s.n == 3 {
+		s.stop()
+	}
+	return s.Store.UpdateFigures(ctx, f)
+}
+
+// The institution's earlier figures are taken once; what differs is refused, or
+// with a reason becomes a row that everybody sees.
+func TestEarlierFigures(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	by := credential.Actor{Kind: credential.Staff, Route: "test"}
+	bring := func(text, reason string) (stats.Imported, error) {
+		t.Helper()
+		rows, err := stats.ReadEarlier(strings.NewReader(stats.EarlierHeader + "\n" + text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.site.Stats.Import(t.Context(), by, rows, reason)
+	}
+	const three = "2024,2,1,200\n2024,1,0,100\n2024,3,0,300\n"
+	for i, want := range []stats.Imported{{Added: 3}, {Same: 3}} {
+		if done, err := bring(three, ""); err != nil || done != want {
+			t.Fatalf("import %d = %+v, %v; want %+v", i+1, done, err, want)
+		}
+	}
+	for _, tt := range []struct{ name, text, want string }{
+		{"other figures", "2024,4,0,400\n2024,2,1,201\n", "line 3: 2024-02 is recorded with 1 complaints and 200 attentions"},
+		{"the present month", "2026,11,0,1\n", "line 2: 2026-11 is counted by this program itself"},
+		{"a month to come", "2027,1,0,1\n", "line 2: 2027-01 has not ended"},
+	} {
+		_, err := bring(tt.text, "")
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+	if rows := w.figures(""); len(rows) != 3 {
+		t.Errorf("after refusals there are %v", rows)
+	}
+	const reason = "=Se contó dos veces un día"
+	if done, err := bring("2024,2,1,190\n2024,1,0,100\n", reason); err != nil || done != (stats.Imported{Same: 1, Corrected: 1}) {
+		t.Errorf("correcting = %+v, %v", done, err)
+	}
+	if done, err := bring("2024,2,1,190\n", reason); err != nil || done != (stats.Imported{Same: 1}) {
+		t.Errorf("correcting again = %+v, %v", done, err)
+	}
+	want := [][]string{
+		{"2024", "1", "0", "100", "anterior"}, {"2024", "2", "1", "200", "anterior"}, {"2024", "2", "0", "-10", "correccion"}, {"2024", "3", "0", "300", "anterior"},
+	}
+	if diff := cmp.Diff(want, w.figures("")); diff != "" {
+		t.Errorf("after a correction:\n%s", diff)
+	}
+	if text := w.browser().get("/transparencia").want(200).text(); !strings.Contains(text, reason) || !strings.Contains(text, "−10") || !strings.Contains(text, "590") {
+		t.Error("the page lacks the correction, its reason or the sum")
+	}
+	for _, bad := range []string{strings.Repeat("x", 201), "two\nlines"} {
+		if _, err := bring(three, bad); err == nil {
+			t.Errorf("the reason %q was taken", clipText(bad, 20))
+		}
+	}
+	if _, err := w.site.Stats.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// The files say what they are, may be kept as long as they are the same, and what
+// is asked for and is none is 404.
+func TestFiguresFiles(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	err := exampleFigures(t.Context(), w.site.Stats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, kind := range map[string]string{
+		"/transparencia": "text/html; charset=utf-8", "/transparencia.csv": "text/csv; charset=utf-8", "/transparencia.json": "application/json; charset=utf-8",
+	} {
+		a := w.browser().get(path).want(200)
+		if got := a.Header().Get("Content-Type"); got != kind {
+			t.Errorf("%s is %s", path, got)
+		}
+		if got := a.Header().Get("Cache-Control"); !strings.Contains(got, "no-cache") {
+			t.Errorf("%s: Cache-Control %q", path, got)
+		}
+		if tag := a.Header().Get("ETag"); path != "/transparencia" {
+			b := w.browser()
+			b.header.Set("If-None-Match", tag)
+			if again := b.get(path); again.Code != http.StatusNotModified {
+				t.Errorf("%s with its tag: %d", path, again.Code)
+			}
+		}
+		if len(a.Result().Cookies()) != 0 {
+			t.Errorf("%s sets a cookie", path)
+		}
+	}
+	for _, path := range []string{"/transparencia?mes=2026-10", "/transparencia?mes=x", "/transparencia.csv?por=hora"} {
+		w.browser().get(path).want(404)
+	}
+}
