@@ -655,7 +655,7 @@ func TestHistoryFilter(t *testing.T) {
 				t.Errorf("%s: %v, want %v", c.name, got, c.want)
 			}
 		}
-		for kind, want := range map[string]string{"claves": changed, "personal": issued, "otros": pressed} {
+		for kind, want := range map[string]string{"claves": changed, "personal": issued, "correo": pressed, "otros": "Se creó la cuenta de demostración"} {
 			page := ask("que", kind, "hasta", day).want(200)
 			if got := acts(page); !slices.Contains(got, want) || slices.Contains(got, in) {
 				t.Errorf("%s: %v", kind, clipText(strings.Join(got, ", "), 300))
