@@ -20,6 +20,7 @@ type Account struct {
 	// opens nothing until its owner proves themselves by what stood before it. Zero
 	// while it is not frozen. See freeze.go.
 	FrozenFrom time.Time
+	ClosedAt   time.Time // when the owner closed the web way (closing.go); zero while it is open
 	CreatedAt  time.Time
 	Version    int64 // 0 for an account that is not stored yet
 }
@@ -33,6 +34,10 @@ func (a Account) bound() []byte {
 	out = append(out, boolByte(a.MustChange))
 	if !a.FrozenFrom.IsZero() {
 		out = append(out, millis(a.FrozenFrom)...)
+	}
+	if !a.ClosedAt.IsZero() { // rows from before there was such a thing have MACs without it
+		out = append(out, "closed"...)
+		out = append(out, millis(a.ClosedAt)...)
 	}
 	return binary.BigEndian.AppendUint64(out, uint64(a.Version))
 }

@@ -53,6 +53,11 @@ const (
 	ActCaseOpened       Act = "case_opened" // «No fui yo» that froze nothing
 	ActFrozen           Act = "frozen"      // «No fui yo» that froze the account
 	ActThawed           Act = "thawed"      // the owner was proven by what stood before the disputed act
+	ActQuestionsRenewed Act = "questions_renewed"
+	ActWebClosed        Act = "web_closed"
+	ActWebReopened      Act = "web_reopened" // by a clave set with a code of staff's
+	ActDataDownloaded   Act = "data_downloaded"
+	ActDataRequested    Act = "data_requested"
 
 	ActRegisterAddress Act = "register_address" // an import changed an address
 	ActRegisterDeath   Act = "register_death"   // an import says that the person died

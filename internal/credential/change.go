@@ -88,7 +88,7 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 			return err
 		}
 		// Another one was set meanwhile, or a first one is too old: as if it were wrong.
-		replaced = account.Clave != tried.account.Clave || account.frozen() || account.MustChange && now.After(account.ProvenAt.Add(firstClaveLife))
+		replaced = account.changedSince(tried.account) || account.MustChange && now.After(account.ProvenAt.Add(firstClaveLife))
 		if replaced {
 			return nil
 		}

@@ -250,6 +250,9 @@ func (s *Service) saveClave(tx Tx, by Actor, p Procedure, hash string, earned Le
 	if err == nil {
 		err = thaw(tx, by, p, &account, before, now)
 	}
+	if err == nil {
+		err = reopen(tx, by, p, &account, now)
+	}
 	if err != nil {
 		return err
 	}

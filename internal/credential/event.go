@@ -34,6 +34,9 @@ const (
 	PressLogIn       Press = "log_in"
 	PressChange      Press = "change"
 	PressAddress     Press = "address"
+	PressClose       Press = "close"
+	PressDownload    Press = "download"
+	PressRequest     Press = "request"
 	PressAbandon     Press = "abandon"
 	PressObjection   Press = "objection"
 )

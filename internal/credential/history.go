@@ -17,6 +17,14 @@ type HistoryAct struct {
 	To        string // masked address; empty for none
 }
 
+// historyAct is an entry of the audit as its owner reads it.
+func historyAct(e AuditEntry) HistoryAct {
+	return HistoryAct{
+		At: e.At, Act: e.Act, Actor: e.Actor, Office: e.Office,
+		Reason: e.Details["reason"], Reference: e.Details["reference"], To: e.Details["to"],
+	}
+}
+
 // HistoryKind is a kind of acts in the words of who reads them, as forms send it.
 // Each act is of one of them; HistoryStaff gathers whatever staff did, of any kind,
 // and the empty one everything.
@@ -41,8 +49,8 @@ func HistoryKinds() []HistoryKind {
 // historyActs are the acts of each kind that is a list of acts.
 var historyActs = map[HistoryKind][]Act{
 	HistoryClave: {
-		ActClaveGenerated, ActClaveRecovered, ActClaveChanged, ActUnlockAsked, ActUnlocked, ActQuestionsSet, ActActivationCodeIssued,
-		ActFrozen, ActThawed, ActCaseOpened,
+		ActClaveGenerated, ActClaveRecovered, ActClaveChanged, ActUnlockAsked, ActUnlocked, ActQuestionsSet, ActQuestionsRenewed, ActActivationCodeIssued,
+		ActFrozen, ActThawed, ActCaseOpened, ActWebClosed, ActWebReopened,
 	},
 	HistoryEmail: {
 		ActContactTyped, ActMailAsked, ActLinkOpened, ActCodeFailed, ActCodeHeld, ActRegisterAddress,
@@ -135,10 +143,7 @@ func (s *Service) History(ctx context.Context, t SessionToken, query HistoryQuer
 		}
 		page = HistoryPage{More: len(entries) > per && query.Page+1 < maxHistoryPages}
 		for _, e := range entries[:min(per, len(entries))] {
-			page.Acts = append(page.Acts, HistoryAct{
-				At: e.At, Act: e.Act, Actor: e.Actor, Office: e.Office,
-				Reason: e.Details["reason"], Reference: e.Details["reference"], To: e.Details["to"],
-			})
+			page.Acts = append(page.Acts, historyAct(e))
 		}
 		return nil
 	})

@@ -91,7 +91,7 @@ func (s *Service) doAgain(ctx context.Context, by Actor, a provenAgain, now time
 		if err != nil {
 			return err
 		}
-		replaced = account.Clave != a.account.Clave || account.frozen()
+		replaced = account.changedSince(a.account)
 		if replaced {
 			return nil
 		}
@@ -112,9 +112,17 @@ func (s *Service) doAgain(ctx context.Context, by Actor, a provenAgain, now time
 	})
 	switch {
 	case err != nil:
-		return errors.Join(s.giveClaveBack(ctx, subject, a.budget, now), err)
+		return s.undoAgain(ctx, a, now, err)
 	case replaced:
 		return s.wrongAgain(ctx, by, subject, a.triedClave, now)
 	}
 	return nil
+}
+
+// undoAgain gives back the charge of a right clave whose form was refused.
+func (s *Service) undoAgain(ctx context.Context, a provenAgain, now time.Time, refusal error) error {
+	a.leave()
+	ctx, cancel := afterCharge(ctx)
+	defer cancel()
+	return errors.Join(s.giveClaveBack(ctx, a.session.Subject, a.budget, now), refusal)
 }

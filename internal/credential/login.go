@@ -49,7 +49,7 @@ func (s *Service) tryClave(ctx context.Context, by Actor, subject Subject, typed
 		return triedClave{}, err
 	}
 	alive := found && person.Death.IsZero()
-	right := s.claveHolds(charge, typed) && alive && !charge.account.frozen()
+	right := s.claveHolds(charge, typed) && alive && !charge.account.shut()
 	if !alive {
 		person = Person{}
 	}
@@ -117,8 +117,8 @@ func (s *Service) LogIn(ctx context.Context, by Actor, form LogInForm) (_ Sessio
 		if err != nil {
 			return err
 		}
-		if account.Clave != tried.account.Clave || account.frozen() {
-			refusal = &Error{Kind: Denied, Rule: "log_in"} // another one was set meanwhile
+		if account.changedSince(tried.account) {
+			refusal = &Error{Kind: Denied, Rule: "log_in"} // meanwhile
 			return tx.Audit(entryOf(by, subject, ActLogInFailed, now))
 		}
 		if account.MustChange && now.After(account.ProvenAt.Add(firstClaveLife)) {

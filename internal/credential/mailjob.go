@@ -23,6 +23,10 @@ const (
 	MailLocked         MailKind = "locked"          // wrong claves locked the number
 	MailNewDevice      MailKind = "new_device"      // a log-in from a browser and a network not seen before
 	MailFrozen         MailKind = "frozen"          // «No fui yo» froze the account
+
+	MailQuestionsRenewed MailKind = "questions_renewed" // the personal answers are others
+	MailWebClosed        MailKind = "web_closed"        // the owner closed the web way
+	MailDataRequest      MailKind = "data_request"      // the owner asked for a rectification or an erasure
 )
 
 // hasLink reports whether a mail carries a link into a procedure.
@@ -63,6 +67,7 @@ type MailFacts struct {
 	Case      string    `json:"case,omitempty"`      // number of the case that was opened
 	NewMask   string    `json:"new_mask,omitempty"`  // masked new address
 	HoldUntil time.Time `json:"hold_until,omitzero"` // of a change of address
+	LastDay   time.Time `json:"last_day,omitzero"`   // on which a request is answered
 }
 
 // MailEnd says how a mail ended.

@@ -30,7 +30,8 @@ type news struct {
 // separate reports whether acts of a kind are each told alone: they differ in what
 // they ask for.
 func (k MailKind) separate() bool {
-	return k == MailAddressChange || k == MailAddressChanged || k == MailRegisterChange || k == MailActivationCode || k == MailFrozen
+	return k == MailAddressChange || k == MailAddressChanged || k == MailRegisterChange || k == MailActivationCode || k == MailFrozen ||
+		k == MailDataRequest
 }
 
 // notify queues a notice to each address, with a «No fui yo» link of its own.

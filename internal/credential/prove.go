@@ -280,6 +280,7 @@ func (s *Service) birthHolds(typed Typed, person Person) bool {
 func (s *Service) proofHolds(c proofCharge, person Person, found bool) bool {
 	alive := found && person.Death.IsZero()
 	may := c.owner && c.dateRight && alive
+	open := !c.account.closed()
 	switch {
 	case s.policy.asksBefore(c.kind):
 		kept := c.account.Answers
@@ -287,9 +288,9 @@ func (s *Service) proofHolds(c proofCharge, person Person, found bool) bool {
 			kept = AnswerSet{} // fewer were kept under another policy, and are no proof under this
 		}
 		right := s.answersHold(kept, c.typed.Asked, c.typed.Answers)
-		return may && right
+		return may && right && open
 	case c.kind == Recover: // its questions are asked behind the link
-		return may && !c.account.Answers.IsZero()
+		return may && !c.account.Answers.IsZero() && open
 	case s.policy.ActivationCode:
 		// Whoever was handed a code was seen, and may have a clave already.
 		right := s.keys.activationHolds(c.code, c.typed.Code)

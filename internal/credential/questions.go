@@ -3,7 +3,6 @@ package credential
 import (
 	"context"
 	"slices"
-	"strings"
 )
 
 // ownData gathers what no secret of a person may be built from.
@@ -28,12 +27,7 @@ func (s *Service) SetQuestions(ctx context.Context, by Actor, c Claim, typed map
 	if err != nil {
 		return err
 	}
-	var answers []PersonalAnswer
-	for _, id := range s.bankOrder(p.Subject) {
-		if strings.TrimSpace(typed[id]) != "" {
-			answers = append(answers, PersonalAnswer{Question: id, Answer: NewText(typed[id])})
-		}
-	}
+	answers := givenAnswers(s.bankOrder(p.Subject), typed)
 	person, _, err := s.person(ctx, p.Subject)
 	if err != nil {
 		return err

@@ -94,6 +94,7 @@ type Home struct {
 	Phone     string    // masked but for its end; empty for none
 	EndsAt    time.Time // when the session ends if nothing is done
 	Change    AddressChange
+	Open      []DataRequest // that nobody has answered yet
 }
 
 // HomeAddress is one address on record with where its proof comes from.
@@ -125,6 +126,11 @@ func (s *Service) Home(ctx context.Context, t SessionToken) (Home, error) {
 			return err
 		}
 		v.Change = s.addressChange(change, now)
+		requests, err := tx.Requests(x.Subject)
+		if err != nil {
+			return err
+		}
+		v.Open = openRequests(requests)
 		v.Sessions, err = tx.Sessions(x.Subject, now.Add(-s.policy.SessionIdle), now)
 		if err == nil {
 			set, err = tx.Addresses(x.Subject)

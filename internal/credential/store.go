@@ -64,7 +64,9 @@ type Tx interface {
 
 	// Addresses lists those on record (not replaced), oldest first;
 	// PutAddress inserts or overwrites one by subject and id.
+	// FormerAddresses lists the latest that are no longer on record.
 	Addresses(s Subject) ([]Address, error)
+	FormerAddresses(s Subject) ([]Address, error)
 	PutAddress(a Address) error
 
 	// CreateProcedure inserts; Procedure reads by id; SaveProcedure writes every
@@ -119,6 +121,13 @@ type Tx interface {
 	DevicePeople(device [32]byte, now time.Time) (int, error)
 	KnowsDevice(s Subject, device [32]byte, now time.Time) (bool, error)
 	DeviceOwner(device [32]byte, now time.Time) (Subject, error)
+	// DevicesOf counts the devices that a person is known by.
+	DevicesOf(s Subject, now time.Time) (int, error)
+
+	// PutRequest stores a request about one's data, or replaces it by subject and
+	// id; Requests lists those of a person, latest first.
+	PutRequest(r DataRequest) error
+	Requests(s Subject) ([]DataRequest, error)
 
 	// OpenSession inserts; Session reads by id; Sessions lists those of a person
 	// that were used after an instant and have not reached their absolute end,
@@ -210,4 +219,5 @@ type Retention struct {
 	Attempts   time.Time // counters untouched since, unless a total still binds an owner
 	Marks      time.Time // marks older
 	Mails      time.Time // mails that ended before
+	Requests   time.Time // requests about one's data that ended before
 }

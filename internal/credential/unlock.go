@@ -91,7 +91,7 @@ func (s *Service) unlockAddress(tx Tx, subject Subject, person Person, now time.
 		return Email{}, err
 	}
 	fixed, ok := fixedAddress(on)
-	if !locked || !ok || !fixed.Provenance.Origin.seen() || account.Clave == "" || account.frozen() {
+	if !locked || !ok || !fixed.Provenance.Origin.seen() || account.Clave == "" || account.shut() {
 		return Email{}, nil
 	}
 	return fixed.Email, nil

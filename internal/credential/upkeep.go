@@ -9,6 +9,8 @@ const (
 	keepProcedures = 30 * day
 	keepMarks      = 62 * day
 	keepMails      = 30 * day
+	// keepRequests is how long a request that was answered can be shown to have been.
+	keepRequests = 3 * 365 * day
 )
 
 // Sweep deletes what is past its retention, batch after batch, each in a
@@ -17,7 +19,7 @@ func (s *Service) Sweep(ctx context.Context) (int64, error) {
 	now := s.now()
 	r := Retention{
 		Now: now, Procedures: now.Add(-keepProcedures), Attempts: now.Add(-2 * strangersMemory * s.policy.AttemptWindow),
-		Marks: now.Add(-keepMarks), Mails: now.Add(-keepMails),
+		Marks: now.Add(-keepMarks), Mails: now.Add(-keepMails), Requests: now.Add(-keepRequests),
 	}
 	var all int64
 	for {

@@ -106,6 +106,8 @@ type noticeView struct {
 	Until  string // end of the hold, in words; empty where there is none
 	Case   string // number of the case that was opened; empty for none
 	Again  string // that it happened again since, in words; empty where it did not
+
+	LastDay string // on which a request is answered, in words; empty where there is none
 }
 
 // Render writes the mail for a claimed row of the outbox. The same row always
@@ -151,7 +153,8 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		}
 		page = "address_code"
 	case credential.MailUnlocked, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailClaveChanged, credential.MailAddressChange, credential.MailRegisterChange,
-		credential.MailActivationCode, credential.MailAddressChanged, credential.MailLocked, credential.MailNewDevice, credential.MailFrozen:
+		credential.MailActivationCode, credential.MailAddressChanged, credential.MailLocked, credential.MailNewDevice, credential.MailFrozen,
+		credential.MailQuestionsRenewed, credential.MailWebClosed, credential.MailDataRequest:
 		if o.Objection.Notice.IsZero() {
 			return Message{}, fmt.Errorf("rendering mail %v: a notice without a way to object", o.ID)
 		}
@@ -175,6 +178,12 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 				return Message{}, fmt.Errorf("rendering mail %v: a change of the register without address", o.ID)
 			}
 			v.Mask, v.Device = oneLine(o.Facts.NewMask, maxName), "" // no browser did it
+		}
+		if o.Kind == credential.MailDataRequest {
+			if o.Facts.LastDay.IsZero() {
+				return Message{}, fmt.Errorf("rendering mail %v: a request without its last day", o.ID)
+			}
+			v.LastDay = r.Words.Date(o.Facts.LastDay)
 		}
 		if o.Kind == credential.MailAddressChanged {
 			v.Mask = oneLine(o.Facts.NewMask, maxName)

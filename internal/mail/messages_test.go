@@ -70,6 +70,8 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 	case credential.MailAddressLink:
 		o.Facts.Browser, o.Life = "", 24*time.Hour
 		o.Link = credential.Link{ID: anID(200), Generation: 2}
+	case credential.MailDataRequest:
+		o.Facts.LastDay = o.Facts.At.Add(15 * 24 * time.Hour)
 	case credential.MailAddressChanged:
 		o.Facts.NewMask = "l•••••@gmail.com"
 	case credential.MailNewDevice:
@@ -95,6 +97,7 @@ var allKinds = []credential.MailKind{
 	credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged, credential.MailUnlock, credential.MailUnlocked,
 	credential.MailAddressCode, credential.MailAddressLink, credential.MailAddressChanged,
 	credential.MailLocked, credential.MailNewDevice, credential.MailFrozen,
+	credential.MailQuestionsRenewed, credential.MailWebClosed, credential.MailDataRequest,
 }
 
 func mustRender(tb testing.TB, r *Renderer, o credential.Outgoing) Message {

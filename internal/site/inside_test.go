@@ -1,16 +1,22 @@
 package site
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"aldaba/internal/credential"
 	"aldaba/internal/mailbox"
 	"aldaba/internal/web"
+	"aldaba/internal/words"
 )
 
 const (
@@ -264,7 +270,8 @@ func TestLevelOneIsTooLow(t *testing.T) {
 	}
 	for _, c := range []struct{ method, path string }{
 		{http.MethodGet, pathAddressInside}, {http.MethodPost, pathAddressInside}, {http.MethodPost, pathAddressInside + "/codigo"},
-		{http.MethodPost, pathAddressInside + "/reenviar"},
+		{http.MethodPost, pathAddressInside + "/reenviar"}, {http.MethodGet, pathRenewInside}, {http.MethodPost, pathRenewInside},
+		{http.MethodPost, pathRightsInside + "/descarga"},
 	} {
 		form := url.Values{"correo": {newAddress}, "actual": {p.Clave}, "codigo": {"123456"}}
 		if c.method == http.MethodGet {
@@ -280,7 +287,7 @@ func TestLevelOneIsTooLow(t *testing.T) {
 		}
 	}
 	w.settled()
-	if n := len(w.box.Messages("")); n > 0 {
+	if n := len(w.mails(p.Email, subjectOldCode)) + len(w.mails(p.Email, subjectAsked)) + len(w.mails(newAddress, "")); n > 0 {
 		t.Errorf("%d mails left for a refused change", n)
 	}
 }
@@ -362,4 +369,292 @@ func TestChangeOfAddressLimits(t *testing.T) {
 	if !b.inside() {
 		t.Error("wrong claves ended the session")
 	}
+}
+
+const (
+	pathRenewInside   = "/mi-cuenta/preguntas"
+	pathClosingInside = "/mi-cuenta/cerrar-via-web"
+	pathRightsInside  = "/mi-cuenta/mis-datos"
+)
+
+// renewed are other answers than those that [answer.filled] chooses.
+func (a *answer) renewed(clave string) []string {
+	a.b.w.t.Helper()
+	_, inputs := a.form("Guardar mis preguntas")
+	pairs := []string{"actual", clave}
+	for i, id := range credential.PersonalQuestions() {
+		if name := "bank." + string(id); inputs.Has(name) {
+			pairs = append(pairs, name, "Renovada "+fakeAnswers[i])
+		}
+	}
+	if inputs.Has("pregunta") {
+		pairs = append(pairs, "pregunta", string(credential.PersonalQuestions()[4]), "respuesta", "Renovada "+fakeAnswers[4])
+	}
+	return pairs
+}
+
+// Level 2 renews its personal answers, all together: from then on the new ones
+// recover and the old ones do not, and every address is told.
+func TestRenewQuestions(t *testing.T) {
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset, with("proven_mails", "100", "unproven_mails", "100"))
+		p := w.high()
+		b := w.inOf(p)
+		if w.policy().OwnQuestions == 0 {
+			b.get(pathRenewInside).want(404)
+			b.send(http.MethodPost, pathRenewInside, url.Values{"actual": {p.Clave}}).want(404)
+			return
+		}
+		page := b.get(pathRenewInside).want(200)
+		good := page.renewed(p.Clave)
+		page.press("Guardar mis preguntas", append(good, "actual", "")...).want(422)
+		page.press("Guardar mis preguntas", append(good, "actual", "una clave equivocada")...).want(422)
+		w.clock.advance(time.Minute)
+		page.press("Guardar mis preguntas", "actual", p.Clave).want(422) // nothing answered
+		name := strings.Fields(p.Surnames)[0]
+		own := append(slices.Clone(good), good[len(good)-2], name)
+		// That an answer is of the person's own data is said after the clave alone.
+		wrong := page.press("Guardar mis preguntas", append(own, "actual", "una clave equivocada")...).want(422)
+		if strings.Contains(wrong.text(), "datos suyos") {
+			t.Error("own data is told without the clave")
+		}
+		w.clock.advance(time.Minute)
+		if right := page.press("Guardar mis preguntas", own...).want(422); !strings.Contains(right.text(), "datos suyos") {
+			t.Errorf("own data is not told: %s", clipText(right.text(), 300))
+		}
+		copied := b.clone()
+		page.press("Guardar mis preguntas", good...).want(303).follow().want(200)
+		if copied.inside() || !b.inside() {
+			t.Error("the clave was given again, and the session's token is the same")
+		}
+		w.waitFor("notice", func() bool { return len(w.mails(p.Email, "Aviso: sus preguntas se renovaron")) == 1 })
+		account, err := w.account(p)
+		if err != nil || len(account.Answers.Questions) != w.policy().OwnQuestions {
+			t.Fatalf("answers %v, %v", account.Answers.Questions, err)
+		}
+		renewed := p
+		renewed.Answers = map[string]string{}
+		for i, id := range credential.PersonalQuestions() {
+			renewed.Answers[words.Spanish().PersonalQuestion(id)] = "Renovada " + fakeAnswers[i]
+		}
+		if w.policy().AskedBehindLink {
+			w.browser().finished(credential.Recover, renewed, "", goodClave)
+			return
+		}
+		w.browser().prove(credential.Recover, p).want(422)
+		w.browser().finished(credential.Recover, renewed, "", goodClave)
+	})
+}
+
+// losingAfter are the efforts of every way that a number has, up to its refusal.
+func (w *world) losingAfter(e *efforts, p, as web.DemoPerson, clave string) (all []effort) {
+	w.t.Helper()
+	for _, kind := range []credential.ProcedureKind{credential.Generate, credential.Recover} {
+		all = append(all, losingEffort(w, e, kind, p, as)...)
+	}
+	page := w.browser().get("/ingresar").want(200)
+	one, a := e.of("Ingresar", func() *answer {
+		return page.press("Ingresar", "documento", p.Document, "numero", p.Number, "clave", clave)
+	})
+	a.want(422)
+	all = append(all, one)
+	page = w.browser().get("/clave/cambiar").want(200)
+	w.clock.advance(time.Minute)
+	one, a = e.of("Cambiar clave", func() *answer {
+		return page.press("Cambiar clave", "documento", p.Document, "numero", p.Number, "actual", clave, "clave", goodClave, "repita", goodClave, "acuerdo", "si")
+	})
+	a.want(422)
+	all = append(all, one)
+	page = w.browser().get("/clave/desbloquear").want(200)
+	one, a = e.of("Desbloquear", func() *answer { return page.press("Desbloquear", "documento", p.Document, "numero", p.Number) })
+	a.want(303)
+	return append(all, one)
+}
+
+// Whoever closes the web way is out everywhere, and from then on every way fails as
+// for anybody who failed: the same work, rows and pages (S8, S9). Not parallel: see efforts.
+func TestS9_ClosedNumber(t *testing.T) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			e := &efforts{}
+			w := newWorld(t, dsnOf(t, engine), people(0), with("hash_memory_kib", strconv.Itoa(hashMemory>>10), "proven_mails", "100"),
+				configured(func(c *Config) { c.Observe = e.observe }))
+			p := w.high()
+			b, other := w.inOf(p), w.inOf(p)
+			page := b.get(pathClosingInside).want(200)
+			page.press("Cerrar la vía web", "actual", p.Clave).want(422) // not understood
+			page.press("Cerrar la vía web", "entiendo", "si", "actual", "una clave equivocada").want(422)
+			w.clock.advance(time.Minute)
+			// A link that is under way ends with it.
+			waiting := w.browser()
+			waiting.sent(credential.Recover, p, "")
+			m := w.activation(p.Email, 1)
+			page.press("Cerrar la vía web", "entiendo", "si", "actual", p.Clave).want(303).follow().want(200)
+			if b.inside() || other.inside() {
+				t.Error("a session outlives the closing")
+			}
+			waiting.get(linkIn(t, m, "/clave/enlace/")).want(410)
+			w.waitFor("notice", func() bool { return len(w.mails(p.Email, "Aviso: se cerró la vía web de su cuenta")) == 1 })
+			w.restart()
+			w.stopTasks()
+			sent := len(w.mails("", "ACTIVACIÓN CLAVE"))
+			w.clock.advance(25 * time.Hour)
+			open := w.people["con-clave"]
+			want := w.losingAfter(e, open, wrongAnswers(open), "una clave equivocada")
+			w.clock.advance(25 * time.Hour)
+			got := w.losingAfter(e, p, p, p.Clave) // everything right
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("a closed number makes other work:\n%s", diff)
+			}
+			// Locked, too, it gets no mail: those that wait are to nobody.
+			w.clock.advance(25 * time.Hour)
+			for range 5 {
+				w.clock.advance(10 * time.Second)
+				w.browser().logIn(p, "una clave equivocada").want(422)
+			}
+			w.browser().logIn(p, p.Clave).want(429)
+			w.browser().get("/clave/desbloquear").want(200).press("Desbloquear", "documento", p.Document, "numero", p.Number).want(303)
+			w.idle = false
+			w.restart()
+			w.settled()
+			if n := len(w.mails("", "ACTIVACIÓN CLAVE")) + len(w.mails("", "DESBLOQUEO DE CLAVE")); n != sent {
+				t.Errorf("%d mails with a link left", n-sent)
+			}
+		})
+	}
+}
+
+// stopTasks ends the program's tasks and goes on without them, so that nothing runs
+// beside what is measured.
+func (w *world) stopTasks() {
+	w.t.Helper()
+	w.idle = true
+	w.restart()
+}
+
+// Level 1 closes the web way too, and a code of staff's opens it again; one that
+// was handed over before the closing does not.
+func TestReopenByStaff(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), under(credential.Reforzada), with("unproven_mails", "100"))
+	p := w.people["con-clave"]
+	before := w.handOver(p, "ABCDE-23456")
+	w.inOf(p).get(pathClosingInside).want(200).press("Cerrar la vía web", "entiendo", "si", "actual", p.Clave).want(303)
+	page := w.browser().begin(credential.Generate, before).want(303).follow().want(200)
+	page.press("Continuar", page.proof(before)...).want(303).follow().press("Aceptar").want(422)
+	w.browser().logIn(p, p.Clave).want(422)
+	// A mail alone opens nothing either.
+	sent := len(w.mails(p.Email, "ACTIVACIÓN CLAVE"))
+	w.browser().sent(credential.Recover, p, "")
+	w.settled()
+	if n := len(w.mails(p.Email, "ACTIVACIÓN CLAVE")); n != sent {
+		t.Error("a mail left for a closed number")
+	}
+	w.clock.advance(25 * time.Hour)
+	after := w.handOver(p, "FGHJK-23456")
+	w.browser().finished(credential.Generate, after, p.Email, goodClave)
+	b := w.browser()
+	b.logIn(p, goodClave).want(303)
+	if account, err := w.account(p); err != nil || !account.ClosedAt.IsZero() || account.Level != credential.InPerson {
+		t.Errorf("after the code of staff: %v, %v", account.ClosedAt, err)
+	}
+	if text := b.get("/mi-cuenta/historia").want(200).text(); !strings.Contains(text, "Se volvió a abrir la vía web") {
+		t.Errorf("the history lacks the reopening: %s", clipText(text, 500))
+	}
+}
+
+// Everything kept of a person is in the file, no secret is, and level 1 gets none.
+func TestDownload(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.high()
+		b := w.inOf(p)
+		page := b.get(pathRightsInside).want(200)
+		page.press("Enviar el pedido", "pedido", "erasure", "texto", "Mi teléfono.\r\nYa no lo uso.").want(303)
+		page.press("Descargar mis datos", "actual", "una clave equivocada").want(422)
+		w.clock.advance(time.Minute)
+		change := b.get("/clave/cambiar").want(200)
+		change.press("Cambiar clave", "actual", p.Clave, "clave", goodClave, "repita", goodClave, "acuerdo", "si").want(303)
+		a := page.press("Descargar mis datos", "actual", goodClave).want(200)
+		if got := a.Header().Get("Content-Disposition"); !strings.HasPrefix(got, "attachment") || a.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("the file is sent as %q, %q", got, a.Header().Get("Cache-Control"))
+		}
+		var file map[string]any
+		err := json.Unmarshal(a.Body.Bytes(), &file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for key := range file {
+			keys = append(keys, key)
+		}
+		slices.Sort(keys)
+		want := []string{"acuerdo", "correos", "correos_anteriores", "cuenta", "equipos_conocidos", "formato", "generado", "historia", "historia_completa",
+			"registro", "sesiones", "solicitudes"}
+		if diff := cmp.Diff(want, keys); diff != "" {
+			t.Errorf("the file's parts (-want +got):\n%s", diff)
+		}
+		text := a.Body.String()
+		for _, want := range []string{p.Number, p.Surnames, p.Birth, p.Email, "Mi teléfono.\\nYa no lo uso.", credential.AgreementVersion, "presencial", "Se ingresó a la cuenta"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the file lacks %q", want)
+			}
+		}
+		for _, never := range []string{"argon2", goodClave, b.cookies["sesion"], p.Answers[words.Spanish().PersonalQuestion("first_pet")]} {
+			if never != "" && strings.Contains(text, never) {
+				t.Errorf("the file holds %q", never)
+			}
+		}
+		if text := b.get("/mi-cuenta/historia").want(200).text(); !strings.Contains(text, "Se descargaron los datos personales") {
+			t.Error("the history does not say that the data were downloaded")
+		}
+		low := w.people["con-clave"]
+		thief := w.inOf(low)
+		if text := thief.get(pathRightsInside).want(200).text(); strings.Contains(text, "No lleva su clave") {
+			t.Error("level 1 is offered the file")
+		}
+		thief.send(http.MethodPost, pathRightsInside+"/descarga", url.Values{"actual": {low.Clave}}).want(403)
+	})
+}
+
+// A request gets a reference and its last day, in Ecuador's days; what is no text is
+// refused; a person has three open ones at most.
+func TestDataRequests(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		w.clock.advance(13*time.Hour + 30*time.Minute) // 04:30 UTC of the 21st: still the 20th in Quito
+		b := w.inOf(p)
+		page := b.get(pathRightsInside).want(200)
+		for _, bad := range []string{"", " \n ", "hola\x07", "hola\u202eadios", strings.Repeat("ñ", 2001)} {
+			page.press("Enviar el pedido", "pedido", "rectification", "texto", bad).want(422)
+		}
+		page.press("Enviar el pedido", "pedido", "otra", "texto", "Mi nombre").want(422)
+		page.press("Enviar el pedido", "texto", "Mi nombre").want(422)
+		shown := page.press("Enviar el pedido", "pedido", "rectification", "texto", strings.Repeat("ñ", 2000)).want(303).follow().want(200)
+		if !strings.Contains(shown.text(), "Último día para responderle: 5 de diciembre de 2026") {
+			t.Errorf("the request's last day: %s", clipText(shown.text(), 900))
+		}
+		if text := b.get("/mi-cuenta").want(200).text(); !strings.Contains(text, "a más tardar el 5 de diciembre de 2026") {
+			t.Errorf("the account does not show the open request: %s", clipText(text, 900))
+		}
+		w.waitFor("notice", func() bool { return len(w.mails(p.Email, "Aviso: recibimos un pedido sobre sus datos")) == 1 })
+		m := w.mails(p.Email, "Aviso: recibimos un pedido sobre sus datos")[0]
+		if day := lineIn(t, m, "Último día para responderle"); day != "5 de diciembre de 2026" || !strings.Contains(shown.text(), lineIn(t, m, "Referencia")) {
+			t.Errorf("the mail says %q, and another reference than the page", day)
+		}
+		for range 2 {
+			page.press("Enviar el pedido", "pedido", "erasure", "texto", "Mi teléfono").want(303)
+		}
+		page.press("Enviar el pedido", "pedido", "erasure", "texto", "Mi teléfono").want(429)
+		// They are the person's own.
+		other := w.people["con-clave-presencial"]
+		if text := w.inOf(other).get(pathRightsInside).want(200).text(); strings.Contains(text, "Sus pedidos") {
+			t.Error("another person sees the requests")
+		}
+		for _, path := range []string{pathRightsInside, pathRightsInside + "/descarga", pathClosingInside, pathRenewInside} {
+			if to := w.browser().send(http.MethodPost, path, url.Values{}).want(303).Header().Get("Location"); !strings.HasPrefix(to, "/ingresar") {
+				t.Errorf("%s without a session leads to %s", path, to)
+			}
+		}
+	})
 }

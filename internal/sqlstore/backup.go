@@ -309,11 +309,12 @@ func (s *Store) contents(ctx context.Context) (c Contents, err error) {
 
 // A backup, and the database that it replaces, may be of an older schema: since
 // which version people stand in generations, and since which there are figures,
-// and accounts freeze.
+// accounts freeze, and their owners close them and make requests.
 const (
 	generationsSince = 2
 	figuresSince     = 6
 	freezesSince     = 7
+	insideSince      = 8
 )
 
 // Rewind makes an opened backup one that may be put into use: everything that
@@ -429,24 +430,37 @@ func (t *tx) carryOver() error {
 			return err
 		}
 	}
+	if later >= insideSince { // each has a last day that was promised
+		_, err = t.exec(`INSERT INTO requests (subject, id, kind, text, reference, created_at, due_at, state, ended_at)
+			SELECT subject, id, kind, text, reference, created_at, due_at, state, ended_at FROM later.requests WHERE true
+			ON CONFLICT (subject, id) DO UPDATE SET state = excluded.state, ended_at = excluded.ended_at`)
+		if err != nil {
+			return err
+		}
+	}
 	if later < freezesSince {
 		return nil
 	}
-	return t.carryFreezes()
+	closed := "0"
+	if later >= insideSince {
+		closed = "later.accounts.closed_at"
+	}
+	return t.carryFreezes(closed)
 }
 
-// carryFreezes freezes again what was frozen since the backup, and keeps the cases.
-func (t *tx) carryFreezes() error {
+// carryFreezes freezes and closes again what was frozen, or closed by its owner, since
+// the backup, and keeps the cases. closed is where the later state has the latter.
+func (t *tx) carryFreezes(closed string) error {
 	_, err := t.exec(`INSERT INTO cases (subject, number, kind, froze, opened_at) SELECT subject, number, kind, froze, opened_at
 		FROM later.cases WHERE true ON CONFLICT (subject, number) DO NOTHING`)
 	if err != nil {
 		return err
 	}
-	frozen, err := list(t, `SELECT later.accounts.subject, later.accounts.frozen_from FROM later.accounts
+	frozen, err := list(t, `SELECT later.accounts.subject, later.accounts.frozen_from, `+closed+` FROM later.accounts
 		JOIN main.accounts ON main.accounts.subject = later.accounts.subject
-		WHERE later.accounts.frozen_from > 0 ORDER BY later.accounts.subject`, nil,
+		WHERE later.accounts.frozen_from > 0 OR `+closed+` > 0 ORDER BY later.accounts.subject`, nil,
 		func(scan func(...any) error) (a credential.Account, err error) {
-			err = scan(exactly(a.Subject[:]), instant{&a.FrozenFrom})
+			err = scan(exactly(a.Subject[:]), instant{&a.FrozenFrom}, instant{&a.ClosedAt})
 			return a, err
 		})
 	if err != nil {
@@ -457,7 +471,7 @@ func (t *tx) carryFreezes() error {
 		if err != nil {
 			return err
 		}
-		a.FrozenFrom = later.FrozenFrom
+		a.FrozenFrom, a.ClosedAt = later.FrozenFrom, later.ClosedAt
 		err = t.SaveAccount(a)
 		if err != nil {
 			return err

@@ -357,9 +357,10 @@ func TestRewind(t *testing.T) {
 		_, onceErr := tx.UseOnce([32]byte{9}, at.Add(time.Hour))
 		_, noticeErr := tx.UseNotice(notice.ID, "C-1", made.Add(time.Hour))
 		account, accountErr := tx.Account(who)
-		account.FrozenFrom = made
+		account.FrozenFrom, account.ClosedAt = made, made
 		return errors.Join(onceErr, noticeErr, accountErr, tx.SaveAccount(account), tx.OpenCase(credential.Case{Number: "C-1", Subject: who, OpenedAt: made}), spent(tx, who, 4, made.Add(time.Hour)), spent(tx, other, 0, made.Add(-time.Hour)),
-			tx.Mark("network", [32]byte{5}, who, made.Add(time.Hour)))
+			tx.Mark("network", [32]byte{5}, who, made.Add(time.Hour)),
+			tx.PutRequest(credential.DataRequest{Subject: who, ID: credential.ID{8}, Kind: credential.Erasure, Text: credential.NewText("todo"), State: credential.RequestOpen, CreatedAt: at}))
 	})
 	later := backup(t, path)
 	copied, err := os.ReadFile(file)
@@ -418,9 +419,13 @@ func TestRewind(t *testing.T) {
 				if first == carried || disputed != carried || (marks == 1) != carried || (mine.Total == 4) != carried || mine.Times[0].After(made) != carried || theirs.Total != 3 {
 					t.Errorf("used once %v, disputed %v, %d marks, attempts %v and %v", first, disputed, marks, mine, theirs)
 				}
+				requests, requestErr := tx.Requests(who)
+				if (len(requests) == 1) != carried || carried && requests[0].Text.Reveal() != "todo" {
+					t.Errorf("requests about one's data: %v, %v", requests, requestErr)
+				}
 				account, accountErr := tx.Account(who)
 				cases, casesErr := tx.Cases(who)
-				if account.FrozenFrom.IsZero() == carried || (len(cases) == 1) != carried {
+				if account.FrozenFrom.IsZero() == carried || account.ClosedAt.IsZero() == carried || (len(cases) == 1) != carried {
 					t.Errorf("frozen from %v, cases %v", account.FrozenFrom, cases)
 				}
 				rows, auditErr := tx.AuditRows(0, 0, 10)
@@ -440,9 +445,10 @@ func TestRewind(t *testing.T) {
 // TestRewindKnowsEveryTable: a new table must say what a restore does with it.
 func TestRewindKnowsEveryTable(t *testing.T) {
 	known := map[string]string{
-		"meta": "goes back", "people": "goes back", "accounts": "goes back, but for what was frozen since", "addresses": "goes back",
+		"meta": "goes back", "people": "goes back", "accounts": "goes back, but for what was frozen or closed since", "addresses": "goes back",
 		"procedures": "ended", "activation_codes": "ended", "outbox": "ended", "devices": "ended", "sessions": "ended",
 		"attempts": "carried over", "marks": "carried over", "used_once": "carried over", "notices": "carried over", "cases": "carried over",
+		"requests":     "carried over",
 		"audit_people": "goes back", "audit": "goes back, with a row more", "audit_heads": "goes back, with a row more",
 		"schema_migrations": "goes back",
 		"figure_events":     "carried over", "figure_counts": "carried over", "figure_records": "carried over",

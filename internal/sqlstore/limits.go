@@ -132,6 +132,12 @@ func (t *tx) DeviceOwner(device [32]byte, now time.Time) (s credential.Subject, 
 	return people[0], nil
 }
 
+// DevicesOf implements [credential.Tx].
+func (t *tx) DevicesOf(s credential.Subject, now time.Time) (n int, err error) {
+	err = t.one(`SELECT count(*) FROM devices WHERE subject = $1 AND expires_at > $2`, []any{s[:], millis(now)}, &n)
+	return n, wrap("counting a person's devices", err)
+}
+
 // PutActivationCode implements [credential.Tx].
 func (t *tx) PutActivationCode(c credential.ActivationCode) error {
 	_, err := t.exec(`INSERT INTO activation_codes (subject, id, mac, issued_at, expires_at, used_at)
@@ -209,6 +215,7 @@ func (t *tx) Sweep(r credential.Retention) (deleted int64, err error) {
 			AND (a.budget <> '` + string(credential.BudgetProof) + `' OR a.total = 0
 				OR NOT EXISTS (SELECT 1 FROM people p WHERE p.subject = a.subject)) LIMIT $2)`, r.Attempts},
 		{`DELETE FROM marks WHERE (scope, hash, subject) IN (SELECT scope, hash, subject FROM marks WHERE latest < $1 LIMIT $2)`, r.Marks},
+		{`DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE ended_at > 0 AND ended_at < $1 LIMIT $2)`, r.Requests},
 		{`DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE ended <> '' AND ended_at < $1 LIMIT $2)`, r.Mails},
 	} {
 		if d.before.IsZero() {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,9 +141,9 @@ func (t *tx) Account(s credential.Subject) (credential.Account, error) {
 
 func (t *tx) account(s credential.Subject) (a credential.Account, err error) {
 	var clave, answers, kept, mac []byte
-	err = t.one(`SELECT subject, clave, answers, profile, level, proven_at, must_change, frozen_from, created_at, version, mac
+	err = t.one(`SELECT subject, clave, answers, profile, level, proven_at, must_change, frozen_from, closed_at, created_at, version, mac
 		FROM accounts WHERE subject = $1`, []any{s[:]},
-		exactly(a.Subject[:]), &clave, &answers, &kept, &a.Level, instant{&a.ProvenAt}, &a.MustChange, instant{&a.FrozenFrom}, instant{&a.CreatedAt}, &a.Version, &mac)
+		exactly(a.Subject[:]), &clave, &answers, &kept, &a.Level, instant{&a.ProvenAt}, &a.MustChange, instant{&a.FrozenFrom}, instant{&a.ClosedAt}, instant{&a.CreatedAt}, &a.Version, &mac)
 	if errors.Is(err, credential.ErrNoRow) {
 		t.store.openNoAccount()
 	}
@@ -230,16 +231,16 @@ func (t *tx) SaveAccount(a credential.Account) error {
 		t.store.keys.Seal(answers, accountPlace("answers", a.Subject)),
 		int64(a.Level), millis(a.ProvenAt), a.MustChange, millis(a.CreatedAt), a.Version,
 		t.store.keys.AccountMAC(storedAccount(a)),
-		t.store.keys.Seal(kept, accountPlace("profile", a.Subject)), millis(a.FrozenFrom),
+		t.store.keys.Seal(kept, accountPlace("profile", a.Subject)), millis(a.FrozenFrom), millis(a.ClosedAt),
 	}
 	if before == 0 {
 		return wrap("saving an account", t.must(`INSERT INTO accounts
-			(subject, clave, answers, level, proven_at, must_change, created_at, version, mac, profile, frozen_from)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (subject) DO NOTHING`, args...))
+			(subject, clave, answers, level, proven_at, must_change, created_at, version, mac, profile, frozen_from, closed_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (subject) DO NOTHING`, args...))
 	}
 	return wrap("saving an account", t.must(`UPDATE accounts SET
 		clave = $2, answers = $3, level = $4, proven_at = $5, must_change = $6, created_at = $7, version = $8, mac = $9,
-		profile = $10, frozen_from = $11 WHERE subject = $1 AND version = $12`, append(args, before)...))
+		profile = $10, frozen_from = $11, closed_at = $12 WHERE subject = $1 AND version = $13`, append(args, before)...))
 }
 
 // storedAccount is the account as it will be read, so that its MAC holds then.
@@ -247,6 +248,7 @@ func storedAccount(a credential.Account) credential.Account {
 	a.ProvenAt = fromMillis(millis(a.ProvenAt))
 	a.CreatedAt = fromMillis(millis(a.CreatedAt))
 	a.FrozenFrom = fromMillis(millis(a.FrozenFrom))
+	a.ClosedAt = fromMillis(millis(a.ClosedAt))
 	return a
 }
 
@@ -261,8 +263,20 @@ func rowKey(s credential.Subject, id credential.ID) []byte {
 
 // Addresses implements [credential.Tx].
 func (t *tx) Addresses(s credential.Subject) ([]credential.Address, error) {
+	return t.addresses(`replaced_at = 0 ORDER BY proven_at, id`, s)
+}
+
+// maxFormer bounds how many former addresses are read at once.
+const maxFormer = 200
+
+// FormerAddresses implements [credential.Tx]. It gives the latest maxFormer.
+func (t *tx) FormerAddresses(s credential.Subject) ([]credential.Address, error) {
+	return t.addresses(`replaced_at > 0 ORDER BY replaced_at DESC, id LIMIT `+strconv.Itoa(maxFormer), s)
+}
+
+func (t *tx) addresses(which string, s credential.Subject) ([]credential.Address, error) {
 	all, err := list(t, `SELECT subject, id, email, origin, proven_at, source, run, officer, office, replaced_at, mac
-		FROM addresses WHERE subject = $1 AND replaced_at = 0 ORDER BY proven_at, id`, []any{s[:]}, t.scanAddress)
+		FROM addresses WHERE subject = $1 AND `+which, []any{s[:]}, t.scanAddress)
 	if err != nil {
 		return nil, wrap("reading addresses", err)
 	}

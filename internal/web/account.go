@@ -57,7 +57,13 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
 			This: x.ID == home.Session,
 		})
 	}
-	view.Inside = insideView{base: view.base, High: home.Level >= credential.InPerson, Change: s.pendingOf(home.Change)}
+	high := home.Level >= credential.InPerson
+	view.Inside = insideView{
+		High: high, Questions: high && s.Service.Policy().OwnQuestions > 0, Change: s.pendingOf(home.Change),
+	}
+	for _, q := range home.Open {
+		view.Inside.Open = append(view.Inside.Open, s.requestOf(q))
+	}
 	s.render(w, r, http.StatusOK, "account", view)
 	return nil
 }

@@ -10,9 +10,10 @@ import (
 
 // insideView is what «Mi cuenta» offers of its own pages.
 type insideView struct {
-	base
-	High   bool           // level 2
-	Change *pendingChange // nil for none
+	High      bool           // level 2
+	Questions bool           // there are personal questions to renew
+	Change    *pendingChange // nil for none
+	Open      []requestView  // requests about one's data that nobody has answered yet
 }
 
 // addressView is «Cambio de correo»: the form, or the change that waits.

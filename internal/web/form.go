@@ -57,6 +57,7 @@ var inputs = map[string]string{
 	"day": "dia", "month": "mes", "email": "correo", "code": "codigo",
 	"year": "anio", "activation": "activacion", "image": "imagen", "question": "pregunta", "answer": "respuesta", "phone": "telefono",
 	"agreed": "acuerdo", "current": "actual", "old_code": "codigo", "act_kind": "que",
+	"understood": "entiendo", "request_kind": "pedido", "request": "texto",
 	"declared": "declaro", "password": "clave", "repeat": "repita",
 }
 

@@ -211,12 +211,13 @@ func (s *Server) actionOf(key string) string {
 		return "/"
 	}
 	switch key {
-	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended", "expired_finished", "expired_replaced", "logged_out":
+	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended", "web_closed", "expired_finished", "expired_replaced", "logged_out":
 		return "/"
 	case "changed", "expired_session", "unlocked", "address_confirmed",
 		"expired_address_finished", "expired_address_replaced", "expired_address_over":
 		return pathLogIn
-	case "changed_inside", "changed_kept", "address_cancelled", "conflict_other_change", "denied_level":
+	case "changed_inside", "changed_kept", "address_cancelled", "conflict_other_change", "denied_level",
+		"questions_renewed", "not_found_own_questions":
 		return pathAccount
 	case "expired_unlock_over":
 		return pathUnlock

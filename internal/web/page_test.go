@@ -240,15 +240,34 @@ func views(s *Server) []shown {
 		}},
 		{"account", "in person", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Phone: "•••567", Services: sampleServices}},
 		{"account", "change waits", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Inside: insideView{
-			base: calmOutside(s, "account.title"), High: true, Change: s.pendingOf(sampleChange(credential.StepSent, credential.MailHeld)),
+			High: true, Change: s.pendingOf(sampleChange(credential.StepSent, credential.MailHeld)),
 		}}},
 		{"account", "may change", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Inside: insideView{
-			base: calmOutside(s, "account.title"), High: true,
+			High: true,
 		}}},
 		{"address", "zero", addressView{base: zero}},
 		{"address", "problems", addressView{
 			base: fullOutside(s, "address.title"), Old: "m•••••@gmail.com", Hold: s.holdText(24 * time.Hour), Email: "nina@@gmail",
 			Problems: problems{rule("correo", "rule.email.shape"), rule("actual", "rule.current.wrong")},
+		}},
+		{"account", "requests", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Inside: insideView{
+			High: true, Questions: true, Open: []requestView{sampleRequest},
+		}}},
+		{"renew", "zero", renewView{base: zero}},
+		{"renew", "one", renewView{base: calmOutside(s, "renew.title"), One: true, Choices: sampleChoices(s, "bank.", "first_pet", "first_pet")}},
+		{"renew", "problems", renewView{
+			base: fullOutside(s, "renew.title"), Questions: samplePersonal(s, s.Words.Text("rule.bank.too_short")), First: 3, Least: 3,
+			Problems: problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.too_short")}, rule("actual", "rule.current.wrong")},
+		}},
+		{"closing", "zero", closingView{base: zero}},
+		{"closing", "problems", closingView{
+			base: fullOutside(s, "closing.title"), Understood: true, Problems: problems{rule("entiendo", "rule.understood.needed"), rule("actual", "rule.current.empty")},
+		}},
+		{"rights", "zero", rightsView{base: zero}},
+		{"rights", "full", rightsView{
+			base: fullOutside(s, "rights.title"), MayDownload: true, Requests: []requestView{sampleRequest}, Text: "Mi dirección <b>",
+			Kinds:    sampleChoices(s, "rights.kind.", "erasure", "rectification", "erasure"),
+			Problems: problems{rule("actual", "rule.current.wrong"), rule("pedido", "rule.request_kind.choose"), rule("texto", "rule.request.empty")},
 		}},
 		{"address_link", "full", addressLinkView{calm("address_link.title"), "n•••••@gmail.com", "ABCD-2345", "5 de marzo de 2026, 10:35"}},
 		{"change", "zero", changeView{base: zero}},
@@ -385,6 +404,7 @@ func views(s *Server) []shown {
 	}
 	for _, kind := range []credential.MailKind{
 		credential.MailAddressCode, credential.MailAddressLink, credential.MailAddressChanged,
+		credential.MailQuestionsRenewed, credential.MailWebClosed, credential.MailDataRequest,
 		credential.MailActivation, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailAddressChange,
 		credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged,
 		credential.MailUnlock, credential.MailUnlocked, credential.MailLocked, credential.MailNewDevice, credential.MailFrozen,
@@ -429,6 +449,8 @@ func sampleChange(step credential.Step, state credential.MailState) credential.A
 		HoldUntil: at, Mail: state, ValidUntil: at, TriesLeft: 5, ResendsLeft: 5,
 	}
 }
+
+var sampleRequest = requestView{"Eliminar un dato", "ABCD-2345", "5 de marzo de 2026", "20 de marzo de 2026", "en trámite"}
 
 // calmOutside is the base of a page outside the journey, in the demo.
 func calmOutside(s *Server, key string) base {
@@ -910,7 +932,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
 		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear",
-		PathDemoService + "actualizar-datos", pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", "/demo/personas", "/demo/personas.json", "/demo/correo",
+		PathDemoService + "actualizar-datos", pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", pathRenew, pathClosing, pathRights, pathRights + "/descarga", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		pathTransparency, pathFiguresCSV, pathFiguresJSON,
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}

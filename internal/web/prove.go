@@ -120,8 +120,10 @@ func (s *Server) personalQuestion(id credential.PersonalQuestionID, p problems) 
 }
 
 // clip bounds what is shown again of something typed that was too long to take.
-func clip(text string) string {
-	const most = 200
+func clip(text string) string { return clipTo(200, text) }
+
+// clipTo is clip for a field that takes more.
+func clipTo(most int, text string) string {
 	runes := []rune(text)
 	if len(runes) > most {
 		return string(runes[:most])

@@ -117,6 +117,9 @@ const (
 	pathAddress       = pathAccount + "/correo"
 	pathSessions      = pathAccount + "/sesiones"
 	pathHistory       = pathAccount + "/historia"
+	pathRenew         = pathAccount + "/preguntas"
+	pathClosing       = pathAccount + "/cerrar-via-web"
+	pathRights        = pathAccount + "/mis-datos"
 	pathChange        = "/clave/cambiar"
 	pathUnlock        = "/clave/desbloquear"
 )
@@ -183,6 +186,15 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+pathAddress+"/cancelar", s.cancelAddress)
 	handle("GET "+pathAddress+"/cancelado", s.said("address_cancelled"))
 	handle("GET "+pathAddress+"/listo", s.said("address_confirmed"))
+	handle("GET "+pathRenew, s.showRenew)
+	handle("POST "+pathRenew, s.renewQuestions)
+	handle("GET "+pathRenew+"/listo", s.said("questions_renewed"))
+	handle("GET "+pathClosing, s.showClosing)
+	handle("POST "+pathClosing, s.closeWeb)
+	handle("GET "+pathClosing+"/listo", s.said("web_closed"))
+	handle("GET "+pathRights, s.showRights)
+	handle("POST "+pathRights, s.makeRequest)
+	handle("POST "+pathRights+"/descarga", s.download)
 	handle("GET "+pathChange, s.showChange)
 	handle("POST "+pathChange, s.changeClave)
 	handle("GET "+pathChange+"/listo", s.said("changed"))

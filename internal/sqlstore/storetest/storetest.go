@@ -63,6 +63,7 @@ func Run(t *testing.T, create func(t testing.TB) Database) {
 		{"UseOnce", useOnce},
 		{"Devices", devices},
 		{"Sessions", sessions},
+		{"Requests", requests},
 		{"ActivationCodes", activationCodes},
 		{"ActivationCodeRace", activationCodeRace},
 		{"Notices", notices},
@@ -268,7 +269,7 @@ func fullAccount(s credential.Subject) credential.Account {
 			Hash:      "$argon2id$other", Normaliser: 1,
 		},
 		Image: "colibri", Phone: credential.NewText("+593991234567"),
-		Level: credential.InPerson, ProvenAt: t0, MustChange: true, FrozenFrom: t0.Add(-time.Minute), CreatedAt: t0.Add(-time.Hour),
+		Level: credential.InPerson, ProvenAt: t0, MustChange: true, FrozenFrom: t0.Add(-time.Minute), ClosedAt: t0.Add(time.Minute), CreatedAt: t0.Add(-time.Hour),
 	}
 }
 
@@ -285,7 +286,7 @@ func accounts(t *testing.T, e *env) {
 		stored := read(t, e, func(tx credential.Tx) (credential.Account, error) { return tx.Account(a.Subject) })
 		a.Version = 1
 		same(t, "Account", stored, a)
-		stored.Level, stored.MustChange, stored.Clave = credential.Declared, false, "another"
+		stored.Level, stored.MustChange, stored.Clave, stored.ClosedAt = credential.Declared, false, "another", time.Time{}
 		e.update(t, a.Subject, func(tx credential.Tx) error { return tx.SaveAccount(stored) })
 		again := read(t, e, func(tx credential.Tx) (credential.Account, error) { return tx.Account(a.Subject) })
 		stored.Version = 2
@@ -344,6 +345,8 @@ func addresses(t *testing.T, e *env) {
 	older.ReplacedAt = t0
 	e.update(t, s, func(tx credential.Tx) error { return errors.Join(tx.PutAddress(older), tx.PutAddress(empty)) })
 	same(t, "Addresses after one was replaced", get(), []credential.Address{empty, newer})
+	former := read(t, e, func(tx credential.Tx) ([]credential.Address, error) { return tx.FormerAddresses(s) })
+	same(t, "FormerAddresses", former, []credential.Address{older})
 }
 
 func fullProcedure(t testing.TB, s credential.Subject) credential.Procedure {
@@ -558,7 +561,7 @@ func claimAll(tx credential.Tx) error {
 func levelRaised(t *testing.T, e *env) {
 	a := fullAccount(newSubject())
 	a.Level = credential.Declared
-	for _, edit := range []string{"level = 2", "proven_at = proven_at + 1", "must_change = NOT must_change", "frozen_from = 0", "version = version + 1"} {
+	for _, edit := range []string{"level = 2", "proven_at = proven_at + 1", "must_change = NOT must_change", "frozen_from = 0", "closed_at = 0", "version = version + 1"} {
 		a.Subject = newSubject()
 		e.update(t, a.Subject, func(tx credential.Tx) error { return tx.SaveAccount(a) })
 		if n := e.Exec(t, "UPDATE accounts SET "+edit+" WHERE subject = $1", a.Subject[:]); n != 1 {
@@ -701,6 +704,14 @@ func devices(t *testing.T, e *env) {
 	if _, err := owner(t0); !errors.Is(err, credential.ErrNoRow) {
 		t.Errorf("DeviceOwner of two people's device: %v, want ErrNoRow", err)
 	}
+	for _, c := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 2}, {time.Hour, 0}} {
+		if got := read(t, e, func(tx credential.Tx) (int, error) { return tx.DevicesOf(b, t0.Add(c.after)) }); got != c.want {
+			t.Errorf("DevicesOf after %v = %d, want %d", c.after, got, c.want)
+		}
+	}
 	e.update(t, a, func(tx credential.Tx) error { return tx.ForgetDevices(a) })
 	if got := count(t0); got != 1 {
 		t.Errorf("DevicePeople after one was forgotten = %d, want 1", got)
@@ -789,6 +800,30 @@ func glance(t *testing.T, e *env) {
 	})
 	if !errors.Is(err, credential.ErrNoRow) {
 		t.Errorf("Glance at nobody: %v, want ErrNoRow", err)
+	}
+}
+
+func requests(t *testing.T, e *env) {
+	s, other := newSubject(), newSubject()
+	first := credential.DataRequest{
+		Subject: s, ID: newID(), Kind: credential.Erasure, Text: credential.NewText("Dos líneas\nde texto"), Reference: "ABCD-2345",
+		CreatedAt: t0, DueAt: t0.Add(15 * 24 * time.Hour), State: credential.RequestOpen,
+	}
+	second, others := first, first
+	second.ID, second.Kind, second.CreatedAt = newID(), credential.Rectification, t0.Add(time.Minute)
+	others.ID, others.Subject = newID(), other
+	for _, r := range []credential.DataRequest{first, second, others} {
+		e.update(t, r.Subject, func(tx credential.Tx) error { return tx.PutRequest(r) })
+	}
+	of := func(s credential.Subject) []credential.DataRequest {
+		return read(t, e, func(tx credential.Tx) ([]credential.DataRequest, error) { return tx.Requests(s) })
+	}
+	same(t, "Requests", of(s), []credential.DataRequest{second, first})
+	first.State, first.EndedAt = "answered", t0.Add(time.Hour)
+	e.update(t, s, func(tx credential.Tx) error { return tx.PutRequest(first) })
+	same(t, "Requests, one answered", of(s), []credential.DataRequest{second, first})
+	if got := of(newSubject()); len(got) != 0 {
+		t.Errorf("Requests of nobody: %v", got)
 	}
 }
 
@@ -1543,7 +1578,7 @@ func auditEdited(t *testing.T, e *env) {
 func sweep(t *testing.T, e *env) {
 	owner, nobody := newSubject(), newSubject()
 	old, now := t0.Add(-100*24*time.Hour), t0
-	r := credential.Retention{Now: now, Procedures: now.Add(-time.Hour), Attempts: now.Add(-time.Hour), Marks: now.Add(-time.Hour), Mails: now.Add(-time.Hour)}
+	r := credential.Retention{Now: now, Procedures: now.Add(-time.Hour), Attempts: now.Add(-time.Hour), Marks: now.Add(-time.Hour), Mails: now.Add(-time.Hour), Requests: now.Add(-time.Hour)}
 	run := func() (n int64) {
 		e.update(t, owner, func(tx credential.Tx) (err error) {
 			n, err = tx.Sweep(r)
@@ -1575,6 +1610,8 @@ func sweep(t *testing.T, e *env) {
 			tx.PutNotice(oldNotice), tx.PutNotice(freshNotice),
 			tx.CreateProcedure(oldProcedure), tx.CreateProcedure(freshProcedure),
 			tx.PutActivationCode(oldCode), tx.PutActivationCode(freshCode),
+			tx.PutRequest(credential.DataRequest{Subject: owner, ID: newID(), Kind: credential.Erasure, Text: credential.NewText("x"), State: "answered", EndedAt: old}),
+			tx.PutRequest(credential.DataRequest{Subject: owner, ID: newID(), Kind: credential.Erasure, Text: credential.NewText("x"), State: credential.RequestOpen, CreatedAt: old}),
 			tx.QueueMail(keptMail), tx.QueueMail(endedMail), tx.QueueMail(freshMail),
 			tx.FinishMail(endedMail.ID, credential.MailSent, old), tx.FinishMail(freshMail.ID, credential.MailSent, now))
 	})
@@ -1585,8 +1622,8 @@ func sweep(t *testing.T, e *env) {
 		}
 		return err
 	})
-	if n := run(); n != 8 {
-		t.Errorf("Sweep = %d rows, want 8: all but the procedure that the figures have not seen", n)
+	if n := run(); n != 9 {
+		t.Errorf("Sweep = %d rows, want 9: all but the procedure that the figures have not seen", n)
 	}
 	updateFigures(t, e.store, func(tx stats.Tx) error {
 		_, err := tx.TakeEnded(now, 10)
@@ -1711,7 +1748,7 @@ func startersAtOnce(t *testing.T, e *env) {
 		t.Fatal(err)
 	}
 	for _, table := range []string{"meta", "people", "accounts", "addresses", "procedures", "attempts", "marks", "used_once", "devices",
-		"activation_codes", "sessions", "notices", "cases", "outbox", "audit_people", "audit", "audit_heads",
+		"activation_codes", "sessions", "requests", "notices", "cases", "outbox", "audit_people", "audit", "audit_heads",
 		"figure_events", "figure_counts", "figure_records", "schema_migrations"} {
 		e.Exec(t, "DROP TABLE "+table)
 	}

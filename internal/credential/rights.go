@@ -1,0 +1,267 @@
+package credential
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// RequestKind is what somebody asks of the data kept about them (LOPDP, articles
+// 14 and 15).
+type RequestKind string
+
+// The kinds of request.
+const (
+	Rectification RequestKind = "rectification"
+	Erasure       RequestKind = "erasure"
+)
+
+// RequestKinds lists them in the order of the page.
+func RequestKinds() []RequestKind { return []RequestKind{Rectification, Erasure} }
+
+// RequestState is how far a request is.
+type RequestState string
+
+// RequestOpen is a request that nobody has answered yet; staff answer it.
+const RequestOpen RequestState = "open"
+
+// DataRequest is a request about one's data. It stands in the order in which it
+// came, with the last day on which it may be answered.
+type DataRequest struct {
+	Subject   Subject
+	ID        ID
+	Kind      RequestKind
+	Text      Text // stored sealed
+	Reference string
+	CreatedAt time.Time
+	DueAt     time.Time // the last instant of the last day, in Ecuador's time
+	State     RequestState
+	EndedAt   time.Time // zero while it is open
+}
+
+const (
+	// requestDays is within how many days the institution answers (LOPDP, articles
+	// 13 to 15).
+	requestDays = 15
+	// maxOpenRequests bounds what one person can leave for staff to answer.
+	maxOpenRequests = 3
+	// maxRequestText bounds a request, in code points: a page of a letter.
+	maxRequestText = 2000
+	// maxExportedActs bounds the acts in a download; the store gives no more at once.
+	maxExportedActs = 1000
+)
+
+// mainland is the time of mainland Ecuador (America/Guayaquil), in which days of a
+// term are counted.
+var mainland = time.FixedZone("ECT", -5*60*60)
+
+// lastDay gives the last instant of the day that is so many days after an instant's.
+func lastDay(at time.Time, days int) time.Time {
+	local := at.In(mainland)
+	next := time.Date(local.Year(), local.Month(), local.Day()+days+1, 0, 0, 0, 0, mainland)
+	return next.Add(-time.Millisecond).UTC()
+}
+
+// parseRequestText takes what somebody wrote: several lines of text, and nothing
+// that cannot be seen.
+func parseRequestText(typed string) (Text, *Error) {
+	text := strings.Map(func(r rune) rune {
+		if r == '\t' || unicode.Is(unicode.Zs, r) {
+			return ' '
+		}
+		return r
+	}, strings.ReplaceAll(typed, "\r\n", "\n"))
+	text = strings.TrimSpace(text)
+	switch {
+	case text == "":
+		return Text{}, invalid("request", "empty")
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, hiddenRune):
+		return Text{}, invalid("request", "not_text")
+	case utf8.RuneCountInString(text) > maxRequestText:
+		return Text{}, invalid("request", "too_long")
+	}
+	return NewText(text), nil
+}
+
+// hiddenRune reports whether a rune cannot be seen, or hides how others are read.
+func hiddenRune(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }
+
+// Rights is what the page of one's data shows.
+type Rights struct {
+	MayDownload bool // level 2
+	Requests    []DataRequest
+}
+
+// LookRights reads the page of one's data. Expired "session" for who is not logged in.
+func (s *Service) LookRights(ctx context.Context, t SessionToken) (Rights, error) {
+	now := s.now()
+	var v Rights
+	var x Session
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		var account Account
+		x, account, err = s.insider(tx, t, NoLevel, now)
+		if err != nil {
+			return err
+		}
+		v.MayDownload = account.Level >= InPerson
+		v.Requests, err = tx.Requests(x.Subject)
+		return err
+	})
+	if err != nil {
+		return Rights{}, err
+	}
+	return v, s.used(ctx, x, now)
+}
+
+// openRequests gives those that nobody has answered yet.
+func openRequests(all []DataRequest) []DataRequest {
+	return slices.DeleteFunc(slices.Clone(all), func(r DataRequest) bool { return r.State != RequestOpen })
+}
+
+// MakeRequest asks for a rectification or an erasure: it gets a reference and a
+// last day, and every address on record is told. Refusals: Expired "session";
+// [Errors] of "request_kind", "request"; TooMany "requests_open".
+func (s *Service) MakeRequest(ctx context.Context, by Actor, t SessionToken, kind RequestKind, typed string) (err error) {
+	defer s.pressed(PressRequest, &err)
+	now := s.now()
+	var faults Errors
+	if kind != Rectification && kind != Erasure {
+		faults.add(invalid("request_kind", "choose"))
+	}
+	text, fault := parseRequestText(typed)
+	faults.add(fault)
+	var x Session
+	err = s.store.View(ctx, func(tx Tx) (err error) {
+		x, err = s.session(tx, t, now)
+		return err
+	})
+	if err == nil && len(faults) > 0 {
+		err = faults
+	}
+	if err != nil {
+		return err
+	}
+	person, _, err := s.person(ctx, x.Subject)
+	if err != nil {
+		return err
+	}
+	err = s.store.Update(ctx, x.Subject.Shard(), func(tx Tx) error {
+		x, err := s.session(tx, t, now)
+		if err != nil {
+			return err
+		}
+		before, err := tx.Requests(x.Subject)
+		if err != nil {
+			return err
+		}
+		if len(openRequests(before)) >= maxOpenRequests {
+			return &Error{Kind: TooMany, Field: "request", Rule: "requests_open", RetryAfter: requestDays * day}
+		}
+		r := DataRequest{
+			Subject: x.Subject, ID: newID(x.Subject.Shard()), Kind: kind, Text: text, Reference: newReference(),
+			CreatedAt: now, DueAt: lastDay(now, requestDays), State: RequestOpen,
+		}
+		err = tx.PutRequest(r)
+		if err != nil {
+			return err
+		}
+		facts := MailFacts{Reference: r.Reference, LastDay: r.DueAt}
+		return s.tellInside(tx, by, x.Subject, person, MailDataRequest, ActDataRequested, facts, now)
+	})
+	if err != nil {
+		return err
+	}
+	s.mailQueued()
+	return nil
+}
+
+// Export is everything kept of a person that is theirs to see. No hash, key or
+// secret is in it, and of personal questions which ones, never the answers.
+type Export struct {
+	At        time.Time
+	Person    Person
+	Account   Account // only level, times, picture, phone and which questions are for the person
+	Addresses []Address
+	Former    []Address // no longer on record
+	Sessions  []Session
+	Devices   int // browsers that the person is known by
+	Agreement string
+	AgreedAt  time.Time // of the version accepted last; zero for none
+	Acts      []HistoryAct
+	AllActs   bool // Acts is all of them
+	Requests  []DataRequest
+	Change    AddressChange
+}
+
+// ExportData gives a person of level 2 everything kept of them, to who gives the
+// current clave once more. The audit notes it first. Refusals: Expired "session",
+// Denied "level"; [Errors] of "current"; those of [Service.LogIn].
+func (s *Service) ExportData(ctx context.Context, by Actor, t SessionToken, current string) (_ Export, err error) {
+	defer s.pressed(PressDownload, &err)
+	now := s.now()
+	again, err := s.proveAgain(ctx, by, t, InPerson, current, nil, now)
+	if err != nil {
+		return Export{}, err
+	}
+	defer again.leave()
+	again.token = SessionToken{} // the answer is a file: the session goes on as it is
+	subject := again.session.Subject
+	err = s.doAgain(ctx, by, again, now, func(tx Tx, account Account) error {
+		if account.Level < InPerson {
+			return errLevel
+		}
+		return tx.Audit(entryOf(by, subject, ActDataDownloaded, now))
+	})
+	if err != nil {
+		return Export{}, err
+	}
+	var v Export
+	var set []Address
+	err = s.store.View(ctx, func(tx Tx) (err error) {
+		v = Export{At: now, Person: again.person}
+		v.Account, err = tx.Account(subject)
+		if err == nil {
+			set, err = tx.Addresses(subject)
+		}
+		if err == nil {
+			v.Former, err = tx.FormerAddresses(subject)
+		}
+		if err == nil {
+			v.Sessions, err = tx.Sessions(subject, now.Add(-s.policy.SessionIdle), now)
+		}
+		if err == nil {
+			v.Devices, err = tx.DevicesOf(subject, now)
+		}
+		if err == nil {
+			v.Requests, err = tx.Requests(subject)
+		}
+		if err != nil {
+			return err
+		}
+		p, err := s.pendingChange(tx, subject, now)
+		if err != nil {
+			return err
+		}
+		v.Change = s.addressChange(p, now)
+		entries, err := tx.AuditOf(subject, AuditQuery{N: maxExportedActs})
+		if err != nil {
+			return err
+		}
+		v.AllActs = len(entries) < maxExportedActs
+		for _, e := range entries {
+			v.Acts = append(v.Acts, historyAct(e))
+			if version := e.Details["agreement"]; version != "" && v.AgreedAt.IsZero() {
+				v.Agreement, v.AgreedAt = version, e.At
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Export{}, err
+	}
+	v.Addresses = onRecord(subject, set, again.person)
+	return v, nil
+}

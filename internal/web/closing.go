@@ -1,0 +1,56 @@
+package web
+
+import (
+	"net/http"
+
+	"aldaba/internal/credential"
+)
+
+// closingView is the closing of the web way.
+type closingView struct {
+	base
+	Problems   problems
+	Understood bool
+}
+
+func (s *Server) showClosing(w http.ResponseWriter, r *http.Request) error {
+	return s.closingPage(w, r, http.StatusOK, nil)
+}
+
+func (s *Server) closingPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
+	token, ok := s.session(r)
+	if !ok {
+		return s.toLogIn(w, r)
+	}
+	err := s.Service.LookInside(r.Context(), token)
+	if err != nil {
+		return s.outside(w, r, err)
+	}
+	view := closingView{base: s.base(r, s.Words.Text("closing.title")), Problems: p, Understood: r.PostForm.Get("entiendo") != ""}
+	view.Problem = len(p) > 0
+	s.render(w, r, status, "closing", view)
+	return nil
+}
+
+// closeWeb is «Cerrar la vía web».
+func (s *Server) closeWeb(w http.ResponseWriter, r *http.Request) error {
+	token, ok, err := s.insideForm(r)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return s.toLogIn(w, r)
+	}
+	err = s.Service.CloseWeb(r.Context(), s.actor(r), token, credential.CloseForm{
+		Current: r.PostForm.Get("actual"), Understood: r.PostForm.Get("entiendo") != "",
+	})
+	if err == nil {
+		s.dropCookie(w, cookieSession)
+		s.dropCookie(w, cookieDevice)
+		w.Header().Set("Clear-Site-Data", `"cache"`)
+		redirect(w, pathClosing+"/listo")
+		return nil
+	}
+	err = s.refused(w, r, err, func(status int, p problems) error { return s.closingPage(w, r, status, p) })
+	return s.outside(w, r, err)
+}
