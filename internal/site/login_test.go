@@ -606,7 +606,7 @@ func TestHistoryFilter(t *testing.T) {
 			}
 			return ""
 		}
-		const changed, in, issued, pressed = "Se cambió la clave", "Se ingresó a la cuenta", "Se entregó un código de activación", "Se presionó «No fui yo»"
+		const changed, in, issued, pressed = "Se cambió la clave", "Se ingresó a la cuenta", "Se entregó un código de activación", "Se presionó «No fui yo» y se canceló un cambio de correo"
 		page := b.get("/mi-cuenta/historia").want(200)
 		var all []string
 		for n := 1; ; n++ {
