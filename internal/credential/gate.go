@@ -64,7 +64,8 @@ func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 }
 
 // EnterKnown is [Gate.Enter] for who has shown already to be more than a number:
-// a browser that the person is known by.
+// a browser that the person is known by. Where their own queue is full they wait
+// with the others.
 func (g *Gate) EnterKnown(ctx context.Context) (leave func(), err error) {
 	return g.enter(ctx, &g.known)
 }
@@ -79,6 +80,9 @@ func (g *Gate) enter(ctx context.Context, queue *waitingQueue) (leave func(), er
 		g.inside++
 		g.mu.Unlock()
 		return g.stay(), nil
+	}
+	if queue.Len() >= queue.places {
+		queue = &g.waiting
 	}
 	if queue.Len() >= queue.places || g.wait <= 0 {
 		defer g.mu.Unlock()
