@@ -40,6 +40,28 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
+func TestRatioBetween(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		ours, raw        []float64
+		value, low, high float64
+		fails            bool
+	}{
+		{"alike", []float64{2, 4, 6}, []float64{1, 2, 3}, 2, 2, 2, false},
+		// By hand: without one pair 3/2 or 1, whose variance is 1/8; times (n-1)²/n = 1/2, under the root 1/4.
+		{"unlike", []float64{2, 3}, []float64{2, 2}, 1.25, 1.25 - 1.96/4, 1.25 + 1.96/4, false},
+		{"no pairs", []float64{2, 3}, []float64{2}, 0, 0, 0, true},
+	} {
+		value, between, err := ratioBetween(test.ours, test.raw)
+		if (err != nil) != test.fails {
+			t.Errorf("%s: error %v", test.name, err)
+		}
+		if err == nil && (math.Abs(value-test.value) > 1e-9 || math.Abs(between[0]-test.low) > 1e-9 || math.Abs(between[1]-test.high) > 1e-9) {
+			t.Errorf("%s: %v %v, want %v %v to %v", test.name, value, *between, test.value, test.low, test.high)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	for _, test := range []struct {
 		name string

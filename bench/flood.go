@@ -131,20 +131,18 @@ func floodFigures(ctx context.Context, env *Env, engine string, load loginLoad, 
 	}
 	n := strangers.served + strangers.refused + strangers.silent
 	beside := []Measure{{"served", float64(strangers.served), ""}, {"refused", float64(strangers.refused), ""}}
+	told := append(waited("those let in", strangers.waits), waited("a refusal", strangers.refusals)...)
 	return []Figure{{
 		Name: "login/flood/memory", Engine: engine, What: "500 log in at a time for 20 s, peak memory", Value: peak / (1 << 20), Unit: "MiB", Target: atMost(250), Samples: n,
 		Raw: append([]Measure{{"before", idle / (1 << 20), "MiB"}}, beside...),
 		How: "VmHWM of the server process; five hundred people with browsers of their own, each pressing «Ingresar» again as soon as there is an answer, whatever it says",
 	}, {
 		Name: "login/flood/told", Engine: engine, What: "… neither let in nor told when, or later than the gate's wait", Value: float64(strangers.silent + strangers.slow), Target: atMost(0), Samples: n,
-		Raw: append([]Measure{
-			{"p99 of those let in", percentile(strangers.waits, 0.99), "ms"}, {"slowest", percentile(strangers.waits, 1), "ms"},
-			{"p50 of a refusal", median(strangers.refusals), "ms"}, {"p99", percentile(strangers.refusals, 0.99), "ms"},
-		}, beside...),
+		Raw: append(told, beside...),
 		How: "answers that are neither 303 to the account nor 503 with Retry-After, and those after 10.5 s",
 	}, {
 		Name: "login/flood/known", Engine: engine, What: "… log-ins from known browsers that were not let in", Value: float64(known.refused + known.silent + known.slow), Target: atMost(0), Samples: known.served + known.refused + known.silent,
-		Raw: []Measure{{"let in", float64(known.served), ""}, {"p50", median(known.waits), "ms"}, {"p99", percentile(known.waits, 0.99), "ms"}},
+		Raw: append(waited("those let in", known.waits), Measure{"let in", float64(known.served), ""}),
 		How: "twenty people with their device cookies, each a second after the last answer, beside the crowd",
 	}, {
 		Name: "login/flood/health", Engine: engine, What: "… p99 of /healthz meanwhile", Value: percentile(health, 0.99), Unit: "ms", Target: atMost(100), Samples: len(health),
@@ -155,4 +153,15 @@ func floodFigures(ctx context.Context, env *Env, engine string, load loginLoad, 
 		Raw: []Measure{{"the first", milliseconds(first.took), "ms"}, {"median with nobody else", usual, "ms"}},
 		How: "the crowd is cut off in the middle of its requests, and somebody logs in at once",
 	}}, nil
+}
+
+// waited is how long answers of a kind took; nothing where there were none, since
+// the JSON file has no word for a value that is no number.
+func waited(what string, waits []float64) []Measure {
+	if len(waits) == 0 {
+		return nil
+	}
+	return []Measure{
+		{what + ", p50", median(waits), "ms"}, {"p99", percentile(waits, 0.99), "ms"}, {"slowest", percentile(waits, 1), "ms"},
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -73,21 +72,20 @@ func loginOn(ctx context.Context, env *Env, engine string) (figures []Figure, er
 		at, block, blocks int
 		target            float64
 	}{{1, 20, 20, 1.05}, {eight, 64, 20, 1.05}, {64, 128, 12, 1.1}} {
-		blocks, err := load.measure(ctx, c.at, c.block, max(2, env.Samples(c.blocks)))
-		if err != nil {
-			return figures, fmt.Errorf("%d at a time: %w", c.at, err)
+		blocks, fault := load.measure(ctx, c.at, c.block, max(2, env.Samples(c.blocks)))
+		if fault != nil { // a machine too busy to hash for so many within the gate's wait
+			err = errors.Join(err, fmt.Errorf("%d at a time: %w", c.at, fault))
+			continue
 		}
-		found, err := blocks.figures(engine, c.at, c.block, c.target)
+		found, fault := blocks.figures(engine, c.at, c.block, c.target)
+		err = errors.Join(err, fault)
 		figures = append(figures, found...)
-		if err != nil {
-			return figures, err
-		}
 		if c.at == 1 {
 			usual = median(blocks.waits)
 		}
 	}
-	found, err := floodFigures(ctx, env, engine, load, people[regulars:], usual)
-	return append(figures, found...), err
+	found, fault := floodFigures(ctx, env, engine, load, people[regulars:], usual)
+	return append(figures, found...), errors.Join(err, fault)
 }
 
 func hashParams() (credential.HashParams, error) {
@@ -304,27 +302,25 @@ func (b loginBlocks) figures(engine string, at, block int, target float64) ([]Fi
 	if engine == Postgres {
 		beside = append(beside, Measure{"PostgreSQL's own processes", mean(b.database), "ms"})
 	}
-	beside = append(beside, Measure{"p50", median(b.waits), "ms"}, Measure{"p99", percentile(b.waits, 0.99), "ms"})
+	beside = append(beside, Measure{"p50", median(b.waits), "ms"}, Measure{"p99", percentile(b.waits, 0.99), "ms"},
+		Measure{"log-ins", 1e3 / mean(b.took), "/s"})
 	list := []Figure{{
 		Name: "login/cpu/" + many, Engine: engine, What: "CPU of a log-in ÷ one hash, " + many + " at a time", Value: value, Interval: interval,
 		Target: atMost(target), Samples: len(b.cost) * block, Raw: beside,
 		How: "processor time of the server process for POST /ingresar with number and clave by people whose browsers are known and have the page, one session row each, " +
 			"over argon2id of 19 MiB and 2 passes made in the measuring process on as many cores as the log-ins could use, collected as in the program; blocks in turns, jackknife over blocks",
 	}}
-	if at == 1 {
+	if at != eight {
 		return list, nil
+	}
+	least := 0.92
+	if engine == Postgres {
+		least = 0.85
 	}
 	// Rates: how often the one goes into the time of the other.
 	value, interval, err = ratioBetween(b.rawTook, b.took)
-	least := math.Inf(-1) // at 64 at a time it is told, and no target
-	if at == eight {
-		least = 0.92
-		if engine == Postgres {
-			least = 0.85
-		}
-	}
 	return append(list, Figure{
-		Name: "login/rate/" + many, Engine: engine, What: "log-ins/s ÷ the machine's hashes/s, " + many + " at a time", Value: value, Interval: interval,
+		Name: "login/rate", Engine: engine, What: "log-ins/s ÷ the machine's hashes/s, " + many + " at a time", Value: value, Interval: interval,
 		Target: atLeast(least), Samples: len(b.took) * block,
 		Raw: []Measure{{"log-ins", 1e3 / mean(b.took), "/s"}, {"raw hashes", 1e3 / mean(b.rawTook), "/s"}},
 		How: "the same blocks, by the clock; the people who log in, and PostgreSQL, run on the same cores as the server",
