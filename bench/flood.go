@@ -15,6 +15,10 @@ const (
 	// knownInFlood is how many people log in from browsers that they are known by,
 	// each once a second, while the crowd does.
 	knownInFlood = 20
+	// impatience is after how long somebody who was refused presses again: long
+	// before they were told to. Without it the crowd would be an attack on HTTP, by
+	// one process on the cores of the server.
+	impatience = time.Second
 	// gateWait is how long the program lets somebody wait for a hash, as by default,
 	// with the hash itself.
 	gateWait = 10*time.Second + 500*time.Millisecond
@@ -55,8 +59,8 @@ func (f *flood) note(ctx context.Context, answer page, err error) {
 	}
 }
 
-// floodFigures are what a crowd does that logs in for twenty seconds, each again
-// as soon as there is an answer, whatever it says; and the first log-in after it.
+// floodFigures are what a crowd does that logs in for twenty seconds, each again as
+// soon as they are in, and a second after a refusal; and the first log-in after it.
 func floodFigures(ctx context.Context, env *Env, engine string, load loginLoad, crowd []*loginPerson, usual float64) ([]Figure, error) {
 	lasts := floodLasts
 	if env.Quick {
@@ -80,6 +84,12 @@ func floodFigures(ctx context.Context, env *Env, engine string, load loginLoad, 
 			for during.Err() == nil {
 				answer, err := q.logIn(during)
 				strangers.note(during, answer, err)
+				if answer.status != http.StatusSeeOther {
+					select {
+					case <-during.Done():
+					case <-time.After(impatience):
+					}
+				}
 			}
 		})
 	}
@@ -135,7 +145,7 @@ func floodFigures(ctx context.Context, env *Env, engine string, load loginLoad, 
 	return []Figure{{
 		Name: "login/flood/memory", Engine: engine, What: "500 log in at a time for 20 s, peak memory", Value: peak / (1 << 20), Unit: "MiB", Target: atMost(250), Samples: n,
 		Raw: append([]Measure{{"before", idle / (1 << 20), "MiB"}}, beside...),
-		How: "VmHWM of the server process; five hundred people with browsers of their own, each pressing «Ingresar» again as soon as there is an answer, whatever it says",
+		How: "VmHWM of the server process; five hundred people with browsers of their own, each logging in again as soon as they are in, and a second after a refusal, whatever Retry-After says",
 	}, {
 		Name: "login/flood/told", Engine: engine, What: "… neither let in nor told when, or later than the gate's wait", Value: float64(strangers.silent + strangers.slow), Target: atMost(0), Samples: n,
 		Raw: append(told, beside...),
