@@ -749,9 +749,20 @@ func (p *play) anyStep(b *seat) {
 	}
 }
 
-// knownClave draws a clave that somebody knows, or one that nobody has.
+// knownClave draws a clave that somebody knows, the newest most often, or one that
+// nobody has.
 func (p *play) knownClave(who *player) string {
-	return rapid.SampledFrom(append([]string{"equivocada"}, who.claves...)).Draw(p.T, "clave")
+	claves := append([]string{"equivocada"}, who.claves...)
+	back := max(0, rapid.IntRange(-4, len(claves)-1).Draw(p.T, "claves back"))
+	return claves[len(claves)-1-back]
+}
+
+// guess is wrong claves, one after the other.
+func (p *play) guess(b *seat, times int) {
+	for range times {
+		p.pass(10 * time.Second)
+		p.logIn(b, "equivocada")
+	}
 }
 
 // inside has somebody log in who is not, if they know a clave, and reports whether
@@ -789,18 +800,21 @@ func (p *play) acts() map[string]func(*rapid.T) {
 			}
 		},
 		"log in": func() { b := p.seat(); p.logIn(b, p.knownClave(b.who)) },
-		"guess": func() {
-			b := p.seat()
-			for range rapid.IntRange(1, 6).Draw(p.T, "times") {
-				p.pass(10 * time.Second)
-				p.logIn(b, "equivocada")
+		"come in": func() {
+			for _, b := range p.seats {
+				p.inside(b)
 			}
 		},
+		"guess": func() { p.guess(p.seat(), rapid.IntRange(1, 6).Draw(p.T, "times")) },
 		"change": func() {
 			b := p.seat()
-			p.change(b, b.visit != nil && p.bool("in the session"), p.bool("keep others"), p.knownClave(b.who), p.newClave())
+			p.change(b, p.bool("in the session") && p.inside(b), p.bool("keep others"), p.knownClave(b.who), p.newClave())
 		},
 		"unlock": func() {
+			if p.bool("locked first") {
+				p.guess(p.seat(), 5)
+				p.settle()
+			}
 			err := p.service.AskUnlock(context.Background(), p.seat().actor(), credential.UnlockForm{Number: p.person.Number})
 			p.r.unlockAsked(p.rule(err))
 		},
@@ -897,16 +911,26 @@ func (p *play) knows() bool {
 	return p.r.frozen.IsZero() && slices.Contains(p.citizen.claves, p.r.clave)
 }
 
-// hasWay reports whether the policy gives the owner a way to a log-in.
+// hasWay reports whether the policy gives the owner a way to a log-in. None has, yet,
+// who lost the mailbox of a fixed address, or whose own address is disputed by whoever
+// reads the one on record: a code from the counter changes no address.
 func (p *play) hasWay() bool {
 	r := p.r
 	on := r.usable()
-	switch fixed, ok := fixedPlace(on); {
-	case r.policy.ActivationCode, r.clave == "":
-		return true
+	if r.policy.ActivationCode {
+		on = r.on // what a code proves ends a freeze
+	}
+	fixed, isFixed := fixedPlace(on)
+	switch {
 	case p.knows():
 		return true
-	case !r.frozen.IsZero() && (!ok && p.mine(on) == "" || ok && !slices.Contains(p.citizen.addresses, fixed.address)):
+	case isFixed && !slices.Contains(p.citizen.addresses, fixed.address):
+		return false
+	case p.mine(on) == "" && len(on) > 0 && r.now.Before(r.disputed):
+		return false
+	case r.policy.ActivationCode, r.clave == "":
+		return true
+	case !r.frozen.IsZero() && p.mine(on) == "":
 		return false
 	}
 	return r.answers == "citizen"
