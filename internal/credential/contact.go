@@ -96,7 +96,7 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) (err err
 		if err != nil {
 			return err
 		}
-		to, change, err := s.destination(tx, &p, on, now)
+		to, held, err := s.destination(tx, &p, on, now)
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) (err err
 		p.ExpiresAt = now.Add(mailUnsentLife)
 		p.HoldUntil = time.Time{}
 		p.Typed.Refused = false
-		if change {
+		if held {
 			p.HoldUntil = now.Add(s.policy.AddressHold)
 			p.ExpiresAt = p.HoldUntil.Add(mailUnsentLife)
 		}
@@ -112,7 +112,7 @@ func (s *Service) AcceptContact(ctx context.Context, by Actor, c Claim) (err err
 		if err != nil {
 			return err
 		}
-		if change && queued {
+		if held && queued {
 			facts, err := s.facts(tx, by, p.Subject, shown, p.Reference, now)
 			if err != nil {
 				return err
@@ -175,13 +175,14 @@ func (s *Service) personOf(ctx context.Context, c Claim, now time.Time) (Person,
 // in person where there is one; else to the typed one, in the spelling of the
 // record where it stands there; else it is a change. One change waits at a time,
 // and none is taken while an earlier one is disputed by «No fui yo». For a frozen
-// account it goes to no address but one that stood before the disputed act.
-func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) (to Email, change bool, err error) {
+// account it goes to no address but one that stood before the disputed act. held
+// reports whether the link waits for objections.
+func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) (to Email, held bool, err error) {
 	account, err := tx.Account(p.Subject)
 	if err != nil && !isNoRow(err) {
 		return Email{}, false, err
 	}
-	frozen := account.frozen() && p.Typed.Proof.IsZero() // a code from staff opens it by itself
+	frozen := account.frozen() && p.Typed.Proof.IsZero()
 	if frozen {
 		on = account.usable(on)
 	}
@@ -207,6 +208,9 @@ func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) 
 	if len(on) == 0 {
 		return to, false, nil
 	}
+	if p.supersedes(account) {
+		return to, false, tx.EndProven(p.Subject, p.ID, Replaced, true, now)
+	}
 	disputed, err := tx.Disputed(p.Subject, MailAddressChange, now)
 	if err != nil {
 		return Email{}, false, err
@@ -215,6 +219,13 @@ func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) 
 		return Email{}, false, invalid("email", "disputed")
 	}
 	return to, true, tx.EndProven(p.Subject, p.ID, Replaced, true, now)
+}
+
+// supersedes reports whether the procedure is proven by a code from staff, and the
+// account by less, or frozen: what was set before the visit is about to end, and
+// whoever set it has no say in what comes.
+func (p Procedure) supersedes(a Account) bool {
+	return !p.Typed.Proof.IsZero() && (a.Level < InPerson || a.frozen())
 }
 
 // queueActivation gives the procedure a new generation of its mail and queues

@@ -297,15 +297,23 @@ func (p Policy) asksBehindLink(kind ProcedureKind) bool {
 	return kind == Recover && p.OwnQuestions > 0 && p.AskedBehindLink
 }
 
-// AsksRecord reports whether a procedure asks questions about the record.
+// AsksRecord reports whether a procedure asks questions about the record, unless
+// the applicant has a code.
 func (p Policy) AsksRecord(kind ProcedureKind) bool { return kind == Generate && p.RecordQuestions }
 
-// AsksCode reports whether a procedure asks the activation code.
-func (p Policy) AsksCode(kind ProcedureKind) bool { return kind == Generate && p.ActivationCode }
+func (p Policy) asksRecord(kind ProcedureKind, byCode bool) bool {
+	return p.AsksRecord(kind) && !byCode
+}
+
+// asksCode reports whether a procedure asks the activation code: by the policy,
+// or because the applicant has one.
+func (p Policy) asksCode(kind ProcedureKind, byCode bool) bool {
+	return kind == Generate && (p.ActivationCode || byCode)
+}
 
 // dateAlone reports whether the verdict falls on the birth date alone.
-func (p Policy) dateAlone(kind ProcedureKind) bool {
-	return !p.AsksRecord(kind) && !p.AsksCode(kind) && !p.asksBefore(kind)
+func (p Policy) dateAlone(kind ProcedureKind, byCode bool) bool {
+	return !p.asksRecord(kind, byCode) && !p.asksCode(kind, byCode) && !p.asksBefore(kind)
 }
 
 // contactWithQuestions reports whether a generate asks question, image and

@@ -147,6 +147,7 @@ type Typed struct {
 	Record  Facts             `json:"record,omitempty"`  // generate: options chosen
 	Answers map[string]string `json:"answers,omitempty"` // recover: personal answers, erased at the verdict
 	Code    string            `json:"code,omitempty"`    // generate: activation code, erased at the verdict
+	ByCode  bool              `json:"by_code,omitempty"` // «Tengo un código de activación», where the policy asks something else
 
 	Proof ID `json:"proof,omitzero"` // the activation code that held, spent by «Generar»
 

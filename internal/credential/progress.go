@@ -20,6 +20,9 @@ type Progress struct {
 	CanExtend bool
 
 	Day, Month, Year int
+	AsksCode         bool                          // an activation code
+	AsksRecord       bool                          // questions about the record
+	MayByCode        bool                          // «Tengo un código de activación» leads to another proof
 	Code             string                        // activation code as typed, until the verdict
 	Record           Facts                         // options chosen
 	Asked            []PersonalQuestionID          // recover: the three
@@ -88,9 +91,13 @@ func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
 		return v, nil
 	}
 	var set []Address
-	err = s.store.Glance(ctx, func(tx Tx) (err error) {
+	var account Account
+	err = s.store.View(ctx, func(tx Tx) (err error) {
 		set, err = tx.Addresses(p.Subject)
-		return err
+		if err == nil {
+			account, err = tx.Account(p.Subject)
+		}
+		return ignoreNoRow(err)
 	})
 	if err != nil {
 		return Progress{}, err
@@ -105,7 +112,7 @@ func (s *Service) Look(ctx context.Context, c Claim) (Progress, error) {
 		return v, nil
 	}
 	if typed, err := ParseEmail(v.Typed); err == nil && len(on) > 0 {
-		if _, known := amongThem(on, typed); !known {
+		if _, known := amongThem(on, typed); !known && !p.supersedes(account) {
 			v.WouldWait = now.Add(s.policy.AddressHold)
 		}
 	}
@@ -122,7 +129,9 @@ func (s *Service) progress(p Procedure, now time.Time) Progress {
 		ID: p.ID, Kind: p.Kind, Step: p.Step, Document: p.Typed.Document, Audience: p.Typed.Audience,
 		Reference: p.Reference, Now: now, ExpiresAt: p.ExpiresAt,
 		Day: p.Typed.Day, Month: p.Typed.Month, Year: p.Typed.Year, Code: ActivationCodeText(p.Typed.Code), Record: p.Typed.Record,
-		Asked: p.Typed.Asked, Answers: map[PersonalQuestionID]string{},
+		AsksCode: s.policy.asksCode(p.Kind, p.Typed.ByCode), AsksRecord: s.policy.asksRecord(p.Kind, p.Typed.ByCode),
+		MayByCode: !s.policy.asksCode(p.Kind, p.Typed.ByCode),
+		Asked:     p.Typed.Asked, Answers: map[PersonalQuestionID]string{},
 		TriesLeft: s.policy.Attempts - p.Failed, Failed: p.Failed,
 		Fixed: p.Typed.Fixed, Begun: p.Typed.Begun,
 	}

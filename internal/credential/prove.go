@@ -40,6 +40,23 @@ func (s *Service) Prove(ctx context.Context, by Actor, c Claim, form ProofForm) 
 	})
 }
 
+// ByCode is «Tengo un código de activación», where the policy asks something
+// else: the proof is then the birth date and the code that staff handed over, and
+// the procedure one that sets everything anew.
+func (s *Service) ByCode(ctx context.Context, c Claim) error {
+	now := s.now()
+	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+		p, err := s.heldAt(tx, c, now, StepProve, StepProveReview)
+		if err != nil {
+			return err
+		}
+		p.Step, p.Kind = StepProve, Generate
+		p.Typed.ByCode = !s.policy.ActivationCode
+		p.Typed.Record, p.Typed.Answers, p.Typed.Asked = nil, nil, nil
+		return tx.SaveProcedure(p)
+	})
+}
+
 // takeProof puts what was typed into the procedure, checked for its shape alone.
 func (s *Service) takeProof(p *Procedure, form ProofForm, now time.Time) Errors {
 	faults := checkBirthday(form.Day, form.Month)
@@ -48,15 +65,18 @@ func (s *Service) takeProof(p *Procedure, form ProofForm, now time.Time) Errors 
 		p.Typed.Year = form.Year
 		faults = append(faults, checkBirthYear(form, len(faults) == 0, now)...)
 	}
-	if s.policy.AsksRecord(p.Kind) {
+	if s.policy.asksRecord(p.Kind, p.Typed.ByCode) {
 		var unanswered Errors
 		p.Typed.Record, unanswered = ParseRecordAnswers(p.Typed.Audience, func(id FactID) string { return form.Record[id] })
 		faults = append(faults, unanswered...)
 	}
-	if s.policy.AsksCode(p.Kind) {
+	if s.policy.asksCode(p.Kind, p.Typed.ByCode) {
 		code, ok := parseActivationCode(form.Code)
-		if !ok {
+		switch {
+		case !ok:
 			faults.add(invalid("activation", "shape"))
+		case code == "" && p.Typed.ByCode:
+			faults.add(invalid("activation", "empty"))
 		}
 		p.Typed.Code = code
 	}
@@ -229,7 +249,7 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		if err != nil && !isNoRow(err) {
 			return err
 		}
-		if s.policy.AsksCode(p.Kind) {
+		if s.policy.asksCode(p.Kind, p.Typed.ByCode) {
 			charge.code, err = tx.ActivationCode(p.Subject)
 			if err != nil && !isNoRow(err) {
 				return err
@@ -248,7 +268,7 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		charge.shown, charge.again = s.strangersRoom(strangers, now)
 		// A date that nothing comes on top of could be guessed by trying: then what
 		// strangers spend binds the owner, too.
-		if charge.owner = room && charge.dateRight && (charge.shown || !s.policy.dateAlone(p.Kind)); charge.owner {
+		if charge.owner = room && charge.dateRight && (charge.shown || !s.policy.dateAlone(p.Kind, p.Typed.ByCode)); charge.owner {
 			owner.take(now, s.policy.AttemptWindow)
 		}
 		if charge.shown {
@@ -291,7 +311,7 @@ func (s *Service) proofHolds(c proofCharge, person Person, found bool) bool {
 		return may && right && open
 	case c.kind == Recover: // its questions are asked behind the link
 		return may && !c.account.Answers.IsZero() && open
-	case s.policy.ActivationCode:
+	case s.policy.asksCode(c.kind, c.typed.ByCode):
 		// Whoever was handed a code was seen, and may have a clave already.
 		right := s.keys.activationHolds(c.code, c.typed.Code)
 		return may && right && c.code.usableAt(c.now)
@@ -358,7 +378,7 @@ func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge pr
 		proven := charge.typed                    // as proven, whatever another tab typed since
 		p.Typed.Day, p.Typed.Month, p.Typed.Year = proven.Day, proven.Month, proven.Year
 		p.Typed.Record, p.Typed.Answers, p.Typed.Code = nil, nil, ""
-		if s.policy.AsksCode(p.Kind) {
+		if s.policy.asksCode(p.Kind, proven.ByCode) {
 			p.Typed.Proof = charge.code.ID
 		}
 		p.Browser = s.claimHash(fresh)

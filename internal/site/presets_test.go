@@ -1,6 +1,7 @@
 package site
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -115,11 +116,23 @@ func (w *world) provers() (credential.ProcedureKind, []web.DemoPerson) {
 }
 
 // retyping is how somebody who has an address on record types another: by a
-// recover, or where that asks for none by a generate with a code from a counter.
+// recover, or where that asks for none by a generate with a code from a counter. By
+// a code the address waits only where a visit had proven the account before.
 func (w *world) retyping(p web.DemoPerson) (credential.ProcedureKind, web.DemoPerson) {
 	w.t.Helper()
 	if !w.policy().ActivationCode {
 		return credential.Recover, p
+	}
+	err := w.site.Store.Update(w.t.Context(), w.subject(p).Shard(), func(tx credential.Tx) error {
+		account, err := tx.Account(w.subject(p))
+		if err != nil {
+			return err
+		}
+		account.Level = credential.InPerson
+		return tx.SaveAccount(account)
+	})
+	if err != nil && !errors.Is(err, credential.ErrNoRow) {
+		w.t.Fatal(err)
 	}
 	return credential.Generate, w.handOver(p, "ABCDE-23456")
 }

@@ -309,6 +309,9 @@ func views(s *Server) []shown {
 			base: full("prove.title"), Kind: credential.Generate, Way: wayMail, Months: sampleMonths(s), AsksCode: true, Code: "ABC", Failed: true, TriesLeft: 4,
 			Problems: problems{rule("activacion", "rule.activation.shape")},
 		}},
+		{"prove", "by code", proveView{base: full("prove.title"), Kind: credential.Generate, Way: wayCode, Months: sampleMonths(s), AsksCode: true}},
+		{"prove", "may by code", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayQuestions, Months: sampleMonths(s), MayByCode: true}},
+		{"prove_review", "by code", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Generate, Way: wayCode, Day: 7, Month: "marzo"}},
 		{"prove", "mail", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayMail, Months: sampleMonths(s), Failed: true}},
 		{"prove_review", "zero", proveReviewView{base: zero, Kind: credential.Generate, Way: wayQuestions}},
 		{"prove_review", "whole date", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Generate, Way: wayDate, Day: 7, Month: "marzo", Year: 1968}},
@@ -929,7 +932,7 @@ func TestMoment(t *testing.T) {
 func TestLinksLeadToRoutes(t *testing.T) {
 	s := newPages(t)
 	known := []string{
-		"/", PathStart, pathProve, pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
+		"/", PathStart, pathProve, pathProve + "/codigo", pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
 		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear",
 		PathDemoService + "actualizar-datos", pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", pathRenew, pathClosing, pathRights, pathRights + "/descarga", "/demo/personas", "/demo/personas.json", "/demo/correo",

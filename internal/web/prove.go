@@ -37,6 +37,7 @@ type proveView struct {
 	Months    []choice
 	AsksCode  bool
 	Code      string // activation code
+	MayByCode bool   // another page asks it
 	Questions []questionView
 	Way       string // of the policy, a word of its sentences
 	TriesLeft int
@@ -48,10 +49,13 @@ const (
 	wayQuestions = "questions"
 	wayDate      = "date" // the whole birth date, and nothing else
 	wayMail      = "mail" // no verdict on a page: a code, or the mail tells
+	wayCode      = "code" // the applicant has one, where the policy asks something else
 )
 
-func wayOf(p credential.Policy) string {
+func wayOf(p credential.Policy, v credential.Progress) string {
 	switch {
+	case v.AsksCode && !p.ActivationCode:
+		return wayCode
 	case p.ActivationCode:
 		return wayMail
 	case p.BirthYear:
@@ -83,12 +87,12 @@ func (s *Server) provePage(w http.ResponseWriter, r *http.Request, status int, v
 		Kind: v.Kind, Audience: v.Audience,
 		Day: typed("dia", numberText(v.Day)), Month: typed("mes", numberText(v.Month)),
 		Year: typed("anio", numberText(v.Year)), AsksYear: s.Service.Policy().BirthYear,
-		Code: typed("activacion", v.Code), AsksCode: s.Service.Policy().AsksCode(v.Kind), Way: wayOf(s.Service.Policy()),
+		Code: typed("activacion", v.Code), AsksCode: v.AsksCode, MayByCode: v.MayByCode, Way: wayOf(s.Service.Policy(), v),
 		TriesLeft: v.TriesLeft, Failed: v.Failed > 0,
 	}
 	view.Problem = len(p) > 0
 	view.Months = s.months(view.Month)
-	if s.Service.Policy().AsksRecord(v.Kind) {
+	if v.AsksRecord {
 		for _, q := range credential.RecordQuestions(v.Audience) {
 			name := "record." + string(q.ID)
 			one := questionView{
@@ -160,6 +164,20 @@ func parseUpTo(most int, text string) int {
 	return n
 }
 
+// byCode is «Tengo un código de activación».
+func (s *Server) byCode(w http.ResponseWriter, r *http.Request) error {
+	claim, err := s.posted(r)
+	if err != nil {
+		return err
+	}
+	err = s.Service.ByCode(r.Context(), claim)
+	if err != nil {
+		return s.refused(w, r, err, s.again(r, w, claim, s.provePage))
+	}
+	redirect(w, pathProve)
+	return nil
+}
+
 func (s *Server) prove(w http.ResponseWriter, r *http.Request) error {
 	claim, err := s.posted(r)
 	if err != nil {
@@ -229,16 +247,16 @@ func (s *Server) showProveReview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view := proveReviewView{
-		base: s.within(r, v, s.Words.Text("prove_review.title."+wayOf(s.Service.Policy()))),
-		Kind: v.Kind, Way: wayOf(s.Service.Policy()), Day: v.Day, Month: s.Words.Month(v.Month), Year: v.Year,
+		base: s.within(r, v, s.Words.Text("prove_review.title."+wayOf(s.Service.Policy(), v))),
+		Kind: v.Kind, Way: wayOf(s.Service.Policy(), v), Day: v.Day, Month: s.Words.Month(v.Month), Year: v.Year,
 	}
-	if s.Service.Policy().AsksCode(v.Kind) {
+	if v.AsksCode {
 		view.NoCode = v.Code == ""
 		if !view.NoCode {
 			view.Answers = append(view.Answers, answerView{s.Words.Text("prove.code"), v.Code})
 		}
 	}
-	if s.Service.Policy().AsksRecord(v.Kind) {
+	if v.AsksRecord {
 		for _, q := range credential.RecordQuestions(v.Audience) {
 			view.Answers = append(view.Answers, answerView{
 				s.Words.RecordQuestion(q.ID), s.Words.RecordOption(q.ID, v.Record[q.ID]),

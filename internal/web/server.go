@@ -134,6 +134,7 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+PathStart, s.start)
 	handle("GET "+pathProve, s.showProve)
 	handle("POST "+pathProve, s.prove)
+	handle("POST "+pathProve+"/codigo", s.byCode)
 	handle("GET "+pathProveReview, s.showProveReview)
 	handle("POST "+pathProveReview, s.judgeProof)
 	handle("GET "+pathQuestions, s.showQuestions)
