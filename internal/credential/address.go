@@ -44,7 +44,7 @@ type AddressPage struct {
 type AddressChange struct {
 	ID          ID // zero for none
 	Step        Step
-	Old, New    string // masked
+	Old, New    string // masked as for who is logged in at level 2
 	Reference   string
 	HoldUntil   time.Time
 	Mail        MailState // of the code, or of the link
@@ -89,7 +89,7 @@ func (s *Service) addressChange(p Procedure, now time.Time) AddressChange {
 	}
 	for mask, email := range map[*string]string{&v.Old: p.Typed.Old, &v.New: p.Typed.Email} {
 		if e, err := ParseEmail(email); err == nil {
-			*mask = e.Mask()
+			*mask = e.OwnerMask()
 		}
 	}
 	if p.Step == StepOldCode {
@@ -127,7 +127,7 @@ func (s *Service) LookAddress(ctx context.Context, t SessionToken) (AddressPage,
 		return AddressPage{}, err
 	}
 	if old, ok := provenOn(onRecord(x.Subject, set, person)); ok {
-		v.Old = old.Email.Mask()
+		v.Old = old.Email.OwnerMask()
 	}
 	return v, s.used(ctx, x, now)
 }

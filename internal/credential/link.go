@@ -31,7 +31,11 @@ func (s *Service) LookLink(ctx context.Context, l Link, c *Claim) (LinkView, err
 		}
 		v = LinkView{ID: p.ID, Kind: p.Kind, Reference: p.Reference, Until: p.validUntil(s.policy)}
 		if p.Kind == ChangeAddress {
-			v.Mask = s.addressChange(p, now).New
+			to, err := ParseEmail(p.Typed.Email)
+			if err != nil {
+				return err
+			}
+			v.Mask = to.Mask()
 		}
 		v.SameOne, _, err = s.holds(tx, p, c, now)
 		return err
