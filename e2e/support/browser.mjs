@@ -1,12 +1,14 @@
 // The browser, and one person's use of it: every page they see is inspected.
 
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 
-import { AxeBuilder } from '@axe-core/playwright';
+import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
 const PHONE = { width: 320, height: 640 };
 const DESK = { width: 1280, height: 800 };
+const FRAME_WITHIN = 1_000;
 
 // options are Playwright's for a launch.
 export function openBrowser(options = {}) {
@@ -23,6 +25,27 @@ export function openBrowser(options = {}) {
 // named matches an accessible name exactly, in whatever case.
 export function named(text) {
   return new RegExp(`^\\s*${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*$`, 'i');
+}
+
+// runAxe runs in the page: all rules of axe, in one colour scheme and one width. The
+// page takes these a moment after it was told, so a run counts only if they held
+// from its beginning to its end.
+async function runAxe([scheme, width]) {
+  const media = matchMedia(`(prefers-color-scheme: ${scheme}) and (width: ${width}px)`);
+  let changed = false;
+  media.addEventListener('change', () => { changed = true; });
+  for (let tries = 0; tries < 200; tries++) {
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    if (!media.matches) continue;
+    changed = false;
+    // What is in order is not even put together: only violations are read.
+    const results = await window.axe.run(document, { resultTypes: ['violations'] });
+    await new Promise((drawn) => requestAnimationFrame(drawn));
+    if (media.matches && !changed) {
+      return results.violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(' | ')}`);
+    }
+  }
+  throw new Error(`the page never became ${scheme} and ${width} px wide`);
 }
 
 // What was inspected in this process: one page is looked at once.
@@ -180,13 +203,26 @@ export class Visit {
     await this.page.setViewportSize(size);
     for (const colorScheme of ['light', 'dark']) {
       await this.page.emulateMedia({ colorScheme });
-      const { violations } = await new AxeBuilder({ page: this.page }).setLegacyMode(true).analyze();
-      for (const { id, help, nodes } of violations) {
-        problems.push(`axe, ${colorScheme}: ${id}: ${help}: ${nodes.map((node) => node.html).join(' | ')}`);
-      }
+      await this.bringAxe();
+      const violations = await this.page.evaluate(runAxe, [colorScheme, size.width]);
+      problems.push(...violations.map((violation) => `axe, ${colorScheme}: ${violation}`));
     }
     await this.page.emulateMedia({ colorScheme: null });
     assert.deepEqual(problems, [], where);
+  }
+
+  // bringAxe puts axe-core into the page and its frames. Anew for each colour scheme:
+  // one that has run before was seen to judge the colours of that time.
+  async bringAxe() {
+    const main = this.page.mainFrame();
+    for (const frame of this.page.frames()) {
+      const brought = frame.evaluate(axe.source);
+      if (frame === main) {
+        await brought;
+      } else { // one that lets no script run may never answer
+        await Promise.race([brought.catch(() => {}), pause(FRAME_WITHIN, undefined, { ref: false })]);
+      }
+    }
   }
 
   // sameNames finds controls of <main> that a person could not tell apart. Radios
