@@ -22,12 +22,13 @@ func (s *Service) Extend(ctx context.Context, by Actor, c Claim) error {
 
 // Abandon is «Terminar aquí» and «Finalizar»: this browser holds the procedure
 // no longer. Before the mail was sent the procedure ends; afterwards the mailed
-// link still works, and asks day and month again.
-func (s *Service) Abandon(ctx context.Context, by Actor, c Claim) (err error) {
+// link still works, and asks day and month again. It gives the number of one that
+// is done, which the log-in need not ask again; zero of any other.
+func (s *Service) Abandon(ctx context.Context, by Actor, c Claim) (number Number, err error) {
 	var kind ProcedureKind
 	defer s.observed(PressAbandon, &kind, &err)
 	now := s.now()
-	return s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
+	err = s.store.Update(ctx, c.ID.Shard(), func(tx Tx) error {
 		p, err := s.held(tx, c, now)
 		if err != nil {
 			return err
@@ -36,6 +37,7 @@ func (s *Service) Abandon(ctx context.Context, by Actor, c Claim) (err error) {
 		p.Browser = [32]byte{}
 		switch p.Step {
 		case StepDone:
+			number = p.Typed.Number
 			return tx.SaveProcedure(p)
 		case StepSent, StepOwnQuestion, StepClave:
 		default:
@@ -43,4 +45,5 @@ func (s *Service) Abandon(ctx context.Context, by Actor, c Claim) (err error) {
 		}
 		return saved(tx, p, by, ActAbandoned, now, nil)
 	})
+	return number, err
 }

@@ -12,6 +12,7 @@ type LinkView struct {
 	SameOne   bool // this browser holds the procedure: no further question
 	Reference string
 	Until     time.Time // the link's end
+	NewClave  bool      // of an unlock: a new clave can be set behind it
 	Mask      string    // of a change of address: the new one, masked
 }
 
@@ -37,6 +38,7 @@ func (s *Service) LookLink(ctx context.Context, l Link, c *Claim) (LinkView, err
 			}
 			v.Mask = to.Mask()
 		}
+		v.NewClave = p.Kind == Unlock && s.policy.newClaveBehindUnlock()
 		v.SameOne, _, err = s.holds(tx, p, c, now)
 		return err
 	})

@@ -62,6 +62,7 @@ type Policy struct {
 	AddressHold    time.Duration // before the link of a changed address leaves
 	FreezeLinkLife time.Duration // of «No fui yo»
 	FirstClave     string        // "code" or "temporary": what the counter hands over
+	UnlockLink     string        // "either" or "unlock": whether the link of an unlock also leads to a new clave
 }
 
 // Fixed numbers that no policy changes; each with its reason.
@@ -155,6 +156,7 @@ func ficha2026() Policy {
 		AddressHold:       day,
 		FreezeLinkLife:    10 * day,
 		FirstClave:        "code",
+		UnlockLink:        "either",
 	}
 }
 
@@ -228,6 +230,7 @@ var settings = map[string]setting{
 	"address_hold":        duration(func(p *Policy) *time.Duration { return &p.AddressHold }, time.Hour, 30*day),
 	"freeze_link_life":    duration(func(p *Policy) *time.Duration { return &p.FreezeLinkLife }, day, 90*day),
 	"first_clave":         {choice: func(p *Policy) *string { return &p.FirstClave }, choices: []string{"code", "temporary"}},
+	"unlock_link":         {choice: func(p *Policy) *string { return &p.UnlockLink }, choices: []string{"either", "unlock"}},
 }
 
 // PolicyKeys lists the keys that [Policy.Set] takes, in order.
@@ -287,6 +290,11 @@ func (p Policy) HashParams() HashParams {
 	return HashParams{MemoryKiB: uint32(p.HashMemoryKiB), Passes: uint32(p.HashPasses)}
 }
 
+// newClaveBehindUnlock reports whether the link of an unlock also leads to a new
+// clave, by the proof of a recover. The sheet sends whoever wants one to a recover of
+// its own, with another mail.
+func (p Policy) newClaveBehindUnlock() bool { return p.UnlockLink == "either" }
+
 // asksBefore reports whether a procedure asks personal questions before the verdict.
 func (p Policy) asksBefore(kind ProcedureKind) bool {
 	return kind == Recover && p.OwnQuestions > 0 && !p.AskedBehindLink
@@ -320,12 +328,13 @@ func (p Policy) dateAlone(kind ProcedureKind, byCode bool) bool {
 // address on one page.
 func (p Policy) contactWithQuestions() bool { return p.SecurityImage }
 
-// NeverTells reports whether no page tells the verdict of a kind, whatever was typed.
-func (p Policy) NeverTells(kind ProcedureKind) bool { return p.ActivationCode && kind == Recover }
+// neverTells reports whether no page tells the verdict of a kind, whatever was
+// typed, unless the mailbox is proven already.
+func (p Policy) neverTells(kind ProcedureKind) bool { return p.ActivationCode && kind == Recover }
 
 // tells reports whether a page tells the verdict on what was typed. With
 // neither code nor question it would tell who knows a birth date, and who has
 // an account: then only the mail tells, to an address that was proven before.
 func (p Policy) tells(kind ProcedureKind, typed Typed) bool {
-	return !p.ActivationCode || kind == Generate && typed.Code != ""
+	return !p.ActivationCode || typed.MailProven || kind == Generate && typed.Code != ""
 }

@@ -13,7 +13,7 @@ const documented = `link_life=3m link_cap=2h code_tries=5 procedure_life=30m res
 attempt_window=24h bank_answers=3 unproven_mails=5 proven_mails=10 mail_window=24h people_per_mailbox=5 numbers_per_network=200
 captcha_cost=1 captcha_life=10m password_min=12 password_max=256 hash_memory_kib=19456 hash_passes=2 gate_running=0
 gate_queue=200 gate_wait=10s lock_after=5 lock_life=24h device_life=8760h session_idle=15m session_life=8h address_hold=24h
-freeze_link_life=240h first_clave=code`
+freeze_link_life=240h first_clave=code unlock_link=either`
 
 func TestPolicyDefaults(t *testing.T) {
 	preset, err := Preset(Ficha2026)

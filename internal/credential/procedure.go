@@ -55,10 +55,11 @@ const (
 
 // steps lists the steps of a kind, as pages count them («Paso 3 de 7»). Where
 // the verdict is not told there is no contact page: whose address it would be?
-func (p Policy) steps(kind ProcedureKind, untold bool) []Step {
+// Behind the link of an unlock there is no mail.
+func (p Policy) steps(kind ProcedureKind, untold, mailHeld bool) []Step {
 	list := []Step{StepProve, StepProveReview}
 	switch {
-	case untold:
+	case untold, mailHeld:
 	case kind == Generate && p.contactWithQuestions():
 		list = append(list, StepQuestions, StepContactReview)
 	case kind == Generate && p.OwnQuestions > 0:
@@ -66,19 +67,21 @@ func (p Policy) steps(kind ProcedureKind, untold bool) []Step {
 	default:
 		list = append(list, StepContact, StepContactReview)
 	}
-	list = append(list, StepSent)
+	if !mailHeld {
+		list = append(list, StepSent)
+	}
 	if p.asksBehindLink(kind) {
 		list = append(list, StepOwnQuestion)
 	}
 	return append(list, StepClave)
 }
 
-// Position gives the number of a step among those of its kind, the first page
-// counted as 1, and how many there are. untold is [Progress.Untold].
-func (p Policy) Position(kind ProcedureKind, step Step, untold bool) (n, of int) {
-	list := p.steps(kind, untold)
+// Position gives the number of a procedure's step among those of its kind, the
+// first page counted as 1, and how many there are.
+func (p Policy) Position(v Progress) (n, of int) {
+	list, step := p.steps(v.Kind, v.Untold || p.neverTells(v.Kind), v.MailProven), v.Step
 	of = len(list) + 1
-	if step == StepContact && p.contactWithQuestions() && kind == Generate {
+	if step == StepContact && p.contactWithQuestions() && v.Kind == Generate {
 		step = StepQuestions
 	}
 	i := slices.Index(list, step)
@@ -164,6 +167,10 @@ type Typed struct {
 	Again     int       `json:"again,omitempty"`
 	LinkTries int       `json:"link_tries,omitempty"` // birthdays typed behind its link in other browsers
 	Begun     ID        `json:"begun,omitzero"`
+
+	// MailProven is a recover begun behind the link of an unlock: whoever reads the
+	// mailbox is proven already, and no other mail is sent.
+	MailProven bool `json:"mail_held,omitempty"`
 
 	Email string `json:"email,omitempty"` // typed, or the fixed one at the time it was accepted
 	Fixed bool   `json:"fixed,omitempty"` // the address on record, verified in person

@@ -50,8 +50,9 @@ func TestPositions(t *testing.T) {
 		for _, kind := range []ProcedureKind{Generate, Recover} {
 			for _, untold := range []bool{false, true} {
 				last := 1 // the first page
-				for _, step := range append(policy.steps(kind, untold), StepDone) {
-					n, of := policy.Position(kind, step, untold)
+				untold = untold || policy.neverTells(kind)
+				for _, step := range append(policy.steps(kind, untold, false), StepDone) {
+					n, of := policy.Position(Progress{Kind: kind, Step: step, Untold: untold})
 					if step != StepDone && n != last+1 || n > of {
 						t.Errorf("%s, %s, %s: step %d of %d after %d", name, kind, step, n, of, last)
 					}

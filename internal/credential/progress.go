@@ -45,6 +45,8 @@ type Progress struct {
 	// Untold is where no page tells the verdict: a mail goes to an address that
 	// was proven before, or nobody gets one.
 	Untold bool
+	// MailProven is a recover begun behind the link of an unlock.
+	MailProven bool
 	// Begun is the procedure whose mailed link began this one; zero for none.
 	Begun ID
 }
@@ -133,7 +135,7 @@ func (s *Service) progress(p Procedure, now time.Time) Progress {
 		MayByCode: !s.policy.asksCode(p.Kind, p.Typed.ByCode),
 		Asked:     p.Typed.Asked, Answers: map[PersonalQuestionID]string{},
 		TriesLeft: s.policy.Attempts - p.Failed, Failed: p.Failed,
-		Fixed: p.Typed.Fixed, Begun: p.Typed.Begun,
+		Fixed: p.Typed.Fixed, Begun: p.Typed.Begun, MailProven: p.Typed.MailProven,
 	}
 	for id, answer := range p.Typed.Answers {
 		v.Answers[PersonalQuestionID(id)] = answer

@@ -309,6 +309,8 @@ func (s *Service) proofHolds(c proofCharge, person Person, found bool) bool {
 		}
 		right := s.answersHold(kept, c.typed.Asked, c.typed.Answers)
 		return may && right && open
+	case c.kind == Recover && s.policy.OwnQuestions == 0: // the mailbox is proven, or no page tells
+		return may && c.account.Clave != "" && open
 	case c.kind == Recover: // its questions are asked behind the link
 		return may && !c.account.Answers.IsZero() && open
 	case s.policy.asksCode(c.kind, c.typed.ByCode):
@@ -374,8 +376,8 @@ func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge pr
 			}
 		}
 		p.Failed--
-		p.Step = s.policy.steps(p.Kind, false)[2] // what follows the review
-		proven := charge.typed                    // as proven, whatever another tab typed since
+		p.Step = s.policy.steps(p.Kind, false, p.Typed.MailProven)[2] // what follows the review
+		proven := charge.typed                                        // as proven, whatever another tab typed since
 		p.Typed.Day, p.Typed.Month, p.Typed.Year = proven.Day, proven.Month, proven.Year
 		p.Typed.Record, p.Typed.Answers, p.Typed.Code = nil, nil, ""
 		if s.policy.asksCode(p.Kind, proven.ByCode) {

@@ -163,3 +163,48 @@ func (s *Service) OpenLock(ctx context.Context, by Actor, l Link) (_ DeviceID, e
 	s.mailQueued()
 	return device, nil
 }
+
+// NewClaveBehindUnlock is «Poner una clave nueva» behind the link of an unlock: a
+// recover begins whose mail is proven by that link, so that what it asks is the
+// proof of a recover, and no other mail. The link goes on living its time, and
+// counts once, for what is finished first. Refusals: those of [Service.OpenLock].
+func (s *Service) NewClaveBehindUnlock(ctx context.Context, by Actor, l Link) (_ Claim, err error) {
+	kind := Recover
+	defer s.observed(PressStart, &kind, &err)
+	now := s.now()
+	if !s.policy.newClaveBehindUnlock() {
+		return Claim{}, errStep
+	}
+	claim := newClaim(newID(l.ID.Shard()))
+	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
+		first, err := s.behind(tx, l, now)
+		if err == nil && first.Kind != Unlock {
+			err = errStep
+		}
+		if err != nil {
+			return err
+		}
+		p := Procedure{
+			ID: claim.ID, Subject: first.Subject, Kind: Recover, Step: StepProve, Policy: s.policy.Name, Browser: s.claimHash(claim),
+			Reference: first.Reference, CreatedAt: now, ExpiresAt: now.Add(s.policy.ProcedureLife),
+			Typed: Typed{
+				Document: first.Typed.Document, Number: first.Typed.Number, Email: first.Typed.Email, Fixed: true, MailProven: true, Begun: first.ID,
+			},
+		}
+		if s.policy.asksBefore(Recover) {
+			p.Typed.Asked, err = s.asked(tx, p.Subject)
+			if err != nil {
+				return err
+			}
+		}
+		err = tx.CreateProcedure(p)
+		if err != nil {
+			return err
+		}
+		return audited(tx, p, by, ActStarted, now, nil)
+	})
+	if err != nil {
+		return Claim{}, err
+	}
+	return claim, nil
+}

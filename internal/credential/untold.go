@@ -178,8 +178,8 @@ func begunElsewhere(p Procedure, id ID, now time.Time) Procedure {
 	return begun
 }
 
-// finishBegun ends the untold procedure whose mail a finished one came from: its
-// link was used.
+// finishBegun ends the procedure whose mail a finished one came from: its link was
+// used. That of an unlock counts once, for the lock or for a clave.
 func finishBegun(tx Tx, p Procedure, now time.Time) error {
 	if p.Typed.Begun.IsZero() {
 		return nil
@@ -189,6 +189,9 @@ func finishBegun(tx Tx, p Procedure, now time.Time) error {
 		return ignoreNoRow(err)
 	}
 	if first.End != NotEnded {
+		if first.Kind == Unlock {
+			return &Error{Kind: Expired, Rule: string(first.End)}
+		}
 		return nil
 	}
 	first.End, first.EndedAt = Finished, now

@@ -369,7 +369,7 @@ func (p *play) resend(b *seat) {
 }
 
 func (p *play) abandon(b *seat) {
-	err := p.service.Abandon(context.Background(), b.actor(), *b.claim)
+	_, err := p.service.Abandon(context.Background(), b.actor(), *b.claim)
 	p.r.abandoned(p.trial(b), b.name, p.rule(err))
 }
 

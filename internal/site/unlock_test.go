@@ -1,6 +1,7 @@
 package site
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -103,4 +104,76 @@ func TestS7_UnlockLinkUnlocksAlone(t *testing.T) {
 		t.Errorf("a recover's link unlocks: %v", a)
 	}
 	w.browser().logIn(p, p.Clave).want(429)
+}
+
+// A new clave behind the link of an unlock asks the proof of a recover and no other
+// mail; the lock ends with it, and the link counts once, for what is finished first.
+func TestNewClaveBehindUnlock(t *testing.T) {
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
+		p := w.people["bloqueada-presencial"]
+		w.browser().askUnlock(p).want(303)
+		w.waitFor("unlock mail", func() bool { return len(w.mails(p.Email, unlockSubject)) > 0 })
+		link := linkIn(t, w.mails(p.Email, unlockSubject)[0], "/clave/enlace/")
+		behind := func(b *browser) *answer {
+			return b.get(link).want(303).follow().want(200).press("Poner una clave nueva").want(303).follow().want(200)
+		}
+		mails := len(w.box.Messages(""))
+
+		// Whoever reads the mailbox and knows nothing else sets no clave.
+		thief := w.browser()
+		wrong := p
+		wrong.Birth = "1911-01-01"
+		page := behind(thief)
+		page.press("Continuar", page.proof(wrong)...).want(303).follow().want(200).press("Aceptar").want(422)
+		thief.get("/clave/generar-recuperar/nueva-clave").want(303)
+		w.browser().logIn(p, p.Clave).want(429) // still locked
+
+		b, second := w.browser(), w.browser()
+		page = behind(b)
+		waits := behind(second)
+		waits = waits.press("Continuar", waits.proof(p)...).want(303).follow().want(200)
+		page = page.press("Continuar", page.proof(p)...).want(303).follow().want(200)
+		w.clock.advance(10 * time.Minute) // the link's own time is over; what it began goes on
+		page = page.press("Aceptar").want(303).follow().want(200)
+		page = page.own(p)
+		page.setClave(goodClave).want(303).follow().want(200).press("Finalizar").want(303)
+		if text := b.get("/ingresar").want(200); !strings.Contains(text.Body.String(), `value="`+p.Number+`"`) {
+			t.Error("the log-in asks the number again")
+		}
+		if text := b.get("/ingresar").want(200); strings.Contains(text.Body.String(), p.Number) {
+			t.Error("the next one at this browser sees the number")
+		}
+		b.logIn(p, goodClave).want(303)
+		w.browser().logIn(p, goodClave).want(303) // the lock ended for everybody
+		w.settled()
+		if n := len(w.mails(p.Email, "ACTIVACIÓN CLAVE")); n != 0 {
+			t.Errorf("%d mails more, want none", n)
+		}
+		if n := len(w.box.Messages("")) - mails; n != 1 {
+			t.Errorf("%d notices, want 1", n)
+		}
+		b.get(link).want(410)
+		waits.press("Aceptar").want(303).follow().want(200).own(p).setClave("otra clave, demasiado tarde").want(410)
+		if !w.hasClave(p, goodClave) {
+			t.Error("one link set two claves")
+		}
+	})
+}
+
+// By the sheet's way the link of an unlock ends the lock alone.
+func TestUnlockAsTheSheetSays(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), with("unlock_link", "unlock"))
+	p := w.people["bloqueada-presencial"]
+	w.browser().askUnlock(p).want(303)
+	w.waitFor("unlock mail", func() bool { return len(w.mails(p.Email, unlockSubject)) > 0 })
+	b := w.browser()
+	page := b.get(linkIn(t, w.mails(p.Email, unlockSubject)[0], "/clave/enlace/")).want(303).follow().want(200)
+	if strings.Contains(page.text(), "Poner una clave nueva") {
+		t.Error("the page offers a new clave")
+	}
+	_, inputs := page.form("Desbloquear mi clave")
+	b.send("POST", "/clave/enlace/clave-nueva", inputs).want(303)
+	b.get("/clave/generar-recuperar/prueba").want(303)
+	page.press("Desbloquear mi clave").want(303)
 }

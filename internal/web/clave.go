@@ -93,21 +93,26 @@ func (s *Server) showDone(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// finish is «Finalizar»: this browser lets go of the procedure. Pressed twice
+// finish is «Finalizar»: this browser lets go of the procedure, and the log-in that
+// follows need not ask the number again. Pressed twice
 // it leads to the same place.
 func (s *Server) finish(w http.ResponseWriter, r *http.Request) error {
 	claim, err := s.posted(r)
 	if err == nil {
 		_, err = s.standing(r, credential.StepDone)
 	}
+	var number credential.Number
 	if err == nil {
-		err = s.Service.Abandon(r.Context(), s.actor(r), claim)
+		number, err = s.Service.Abandon(r.Context(), s.actor(r), claim)
 	}
 	if err != nil && !credential.IsKind(err, credential.Expired) {
 		return err
 	}
 	s.dropCookie(w, cookieProcedure)
 	s.dropCookie(w, cookieLink)
+	if !number.IsZero() {
+		s.setCookie(w, cookieNumber, s.Service.SealNumber(number), credential.SealedNumberLife)
+	}
 	redirect(w, pathLogIn)
 	return nil
 }

@@ -29,6 +29,9 @@ func (s *Server) logInPage(w http.ResponseWriter, r *http.Request, status int, p
 		base: s.base(r, s.Words.Text("log_in.title")), numberView: s.numberView(r), Problems: p,
 		Again: r.URL.Query().Has("otra-vez"),
 	}
+	if r.Method == http.MethodGet {
+		s.carriedNumber(w, r, &view.numberView)
+	}
 	view.Problem = len(p) > 0
 	known, err := s.Service.KnownImage(r.Context(), s.actor(r))
 	if err != nil {

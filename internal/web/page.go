@@ -328,7 +328,7 @@ func (s *Server) base(r *http.Request, title string) base {
 func (s *Server) within(r *http.Request, v credential.Progress, title string) base {
 	b := s.base(r, title)
 	policy := s.Service.Policy()
-	b.Position, b.Of = policy.Position(v.Kind, v.Step, v.Untold || policy.NeverTells(v.Kind))
+	b.Position, b.Of = policy.Position(v)
 	b.Procedure = v.ID.String()
 	b.Now = v.Now.Format(time.RFC3339)
 	if v.CanExtend {

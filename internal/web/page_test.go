@@ -226,7 +226,7 @@ func views(s *Server) []shown {
 			Problems: problems{rule("numero", "rule.number.empty"), rule("altcha", "rule.captcha.missing")},
 		}},
 		{"unlock_sent", "full", unlockSentView{calmOutside(s, "unlock_sent.title")}},
-		{"unlock_link", "full", unlockLinkView{calm("unlock_link.title"), "ABCD-2345", "10:35"}},
+		{"unlock_link", "full", unlockLinkView{calm("unlock_link.title"), "ABCD-2345", "10:35", true}},
 		{"account", "zero", homeView{base: zero, Level: "none"}},
 		{"account", "declared", homeView{
 			base: calmOutside(s, "account.title"), Name: "Nina", Level: "declared", EndsAt: "10:35",
@@ -309,6 +309,8 @@ func views(s *Server) []shown {
 			base: full("prove.title"), Kind: credential.Generate, Way: wayMail, Months: sampleMonths(s), AsksCode: true, Code: "ABC", Failed: true, TriesLeft: 4,
 			Problems: problems{rule("activacion", "rule.activation.shape")},
 		}},
+		{"prove", "held", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayHeld, Months: sampleMonths(s), Failed: true}},
+		{"prove_review", "held", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Recover, Way: wayHeld, Day: 7, Month: "marzo"}},
 		{"prove", "by code", proveView{base: full("prove.title"), Kind: credential.Generate, Way: wayCode, Months: sampleMonths(s), AsksCode: true}},
 		{"prove", "may by code", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayQuestions, Months: sampleMonths(s), MayByCode: true}},
 		{"prove_review", "by code", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Generate, Way: wayCode, Day: 7, Month: "marzo"}},
@@ -932,7 +934,7 @@ func TestMoment(t *testing.T) {
 func TestLinksLeadToRoutes(t *testing.T) {
 	s := newPages(t)
 	known := []string{
-		"/", PathStart, pathProve, pathProve + "/codigo", pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
+		"/", PathStart, pathProve, pathProve + "/codigo", PathLink + "/clave-nueva", pathProveReview, pathQuestions, pathContact, pathContactReview, pathWaiting, pathWaiting + "/reenviar",
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
 		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear",
 		PathDemoService + "actualizar-datos", pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", pathRenew, pathClosing, pathRights, pathRights + "/descarga", "/demo/personas", "/demo/personas.json", "/demo/correo",

@@ -49,6 +49,7 @@ const (
 	wayQuestions = "questions"
 	wayDate      = "date" // the whole birth date, and nothing else
 	wayMail      = "mail" // no verdict on a page: a code, or the mail tells
+	wayHeld      = "held" // day and month, where the mailbox is proven
 	wayCode      = "code" // the applicant has one, where the policy asks something else
 )
 
@@ -56,6 +57,8 @@ func wayOf(p credential.Policy, v credential.Progress) string {
 	switch {
 	case v.AsksCode && !p.ActivationCode:
 		return wayCode
+	case p.ActivationCode && v.MailProven:
+		return wayHeld
 	case p.ActivationCode:
 		return wayMail
 	case p.BirthYear:

@@ -163,6 +163,7 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+PathLink, s.continueLink)
 	handle("POST "+PathLink+"/reenviar", s.resendFromLink)
 	handle("POST "+PathLink+"/desbloquear", s.openLock)
+	handle("POST "+PathLink+"/clave-nueva", s.newClaveBehindUnlock)
 	handle("POST "+PathLink+"/confirmar", s.confirmAddress)
 	handle("GET "+PathObjection+"/{token}", s.showObjection)
 	handle("POST "+PathObjection+"/{token}", s.object)

@@ -61,11 +61,12 @@ func (s *Server) showUnlockSent(w http.ResponseWriter, r *http.Request) error {
 type unlockLinkView struct {
 	base
 	Reference, Until string
+	NewClave         bool
 }
 
 func (s *Server) unlockLinkPage(w http.ResponseWriter, r *http.Request, look credential.LinkView) error {
 	view := unlockLinkView{
-		base: s.base(r, s.Words.Text("unlock_link.title")), Reference: look.Reference, Until: s.Words.Clock(look.Until),
+		base: s.base(r, s.Words.Text("unlock_link.title")), Reference: look.Reference, Until: s.Words.Clock(look.Until), NewClave: look.NewClave,
 	}
 	view.Procedure = look.ID.String()
 	s.render(w, r, http.StatusOK, "unlock_link", view)
@@ -86,4 +87,22 @@ func (s *Server) openLock(w http.ResponseWriter, r *http.Request) error {
 	s.dropCookie(w, cookieLink)
 	redirect(w, pathUnlock+"/listo")
 	return nil
+}
+
+// newClaveBehindUnlock is «Poner una clave nueva» there. It never takes the place
+// of another live procedure of this browser.
+func (s *Server) newClaveBehindUnlock(w http.ResponseWriter, r *http.Request) error {
+	link, err := s.postedLink(r)
+	if err != nil {
+		return err
+	}
+	if s.otherLive(r, link) != "" {
+		return &credential.Error{Kind: credential.Conflict, Rule: "other_procedure"}
+	}
+	claim, err := s.Service.NewClaveBehindUnlock(r.Context(), s.actor(r), link)
+	if err != nil {
+		return err
+	}
+	s.setCookie(w, cookieProcedure, claim.Token(), 0)
+	return s.toStandingOf(w, r, claim)
 }

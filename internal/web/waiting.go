@@ -198,7 +198,7 @@ func (s *Server) abandon(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = s.Service.Abandon(r.Context(), s.actor(r), claim)
+	_, err = s.Service.Abandon(r.Context(), s.actor(r), claim)
 	if err != nil && !credential.IsKind(err, credential.Expired) {
 		return err
 	}
