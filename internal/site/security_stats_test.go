@@ -433,7 +433,8 @@ func (w *world) record(n int) (r stats.Record) {
 func TestS30_FiguresHoldNoPersonalData(t *testing.T) {
 	engines(t, func(t *testing.T, dsn string) {
 		w := newWorld(t, dsn)
-		w.live(&happened{finished: map[credential.ProcedureKind]int64{}, byDay: map[string]int64{}, unfinished: map[[2]string]int64{}})
+		want := &happened{finished: map[credential.ProcedureKind]int64{}, byDay: map[string]int64{}, unfinished: map[[2]string]int64{}}
+		w.live(want)
 		w.clock.advance(time.Hour)
 		harmless := regexp.MustCompile(`^(\d{1,4}|\d{4}-\d{2}-\d{2}|[a-z_]{0,32})$`)
 		look := func(table string, least int) {
@@ -469,6 +470,23 @@ func TestS30_FiguresHoldNoPersonalData(t *testing.T) {
 		look("figure_counts", 5)
 		w.clock.advance(40 * 24 * time.Hour)
 		w.upkeep()
+		var frozen struct{ Counts []stats.Count }
+		err := json.Unmarshal(w.record(1).Body, &frozen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact := map[credential.ProcedureKind]int64{}
+		for _, c := range frozen.Counts {
+			if c.Measure == credential.FigureFinished {
+				exact[c.Kind] += c.N
+			}
+			if timed := c.Kind != credential.KindChange && c.Kind != credential.KindFirstClave; c.Measure == credential.FigureFinished && timed != (c.Bucket > 0) {
+				t.Errorf("%s took %d", c.Kind, c.Bucket)
+			}
+		}
+		if diff := cmp.Diff(want.finished, exact); diff != "" {
+			t.Errorf("the attentions by procedure:\n%s", diff)
+		}
 		body := string(w.record(1).Body)
 		for _, p := range w.people {
 			for _, theirs := range []string{p.Number, p.Email, p.Surnames} {
@@ -689,4 +707,16 @@ func TestFiguresFiles(t *testing.T) {
 	for _, path := range []string{"/transparencia?mes=2026-10", "/transparencia?mes=x", "/transparencia.csv?por=hora"} {
 		w.browser().get(path).want(404)
 	}
+}
+
+// A demo whose clock is moved past a month's end closes it soon, without waiting
+// for the hour.
+func TestMovedClockClosesMonths(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"))
+	w.update(func(tx credential.Tx) error {
+		return tx.Count(credential.Figure{Measure: credential.FigureFinished, Kind: credential.Recover, At: w.clock.Now()})
+	})
+	w.clock.advance(20 * 24 * time.Hour)
+	w.site.clockMoved()
+	w.waitFor("closed month", func() bool { return monthOf(w.figures(""), "2026-11", "cerrado") != nil })
 }

@@ -360,7 +360,8 @@ func (s *Store) Rewind(ctx context.Context, later string, at time.Time) (r crede
 			{`UPDATE outbox SET ended = $1, ended_at = $2, leased_until = 0, recipient = NULL, facts = NULL WHERE ended = ''`,
 				[]any{string(credential.MailDropped), millis(at)}, &r.Mails},
 			{`UPDATE activation_codes SET used_at = $1 WHERE used_at = 0`, []any{millis(at)}, &r.Codes},
-			{`UPDATE procedures SET counted = 1 WHERE counted = 0 AND ended = $1`, []any{string(credential.TimedOut)}, new(int64)}, // a restore ended them, and no citizen
+			// A restore ended them and no citizen, or the later state has counted them.
+			{`UPDATE procedures SET counted = 1 WHERE counted = 0`, nil, new(int64)},
 			{`DELETE FROM devices`, nil, &r.Devices},
 			{`DELETE FROM sessions`, nil, &r.Sessions},
 			{`DELETE FROM meta WHERE name = $1`, []any{metaBackup}, new(int64)},

@@ -19,6 +19,7 @@ import (
 	"aldaba/internal/credential"
 	"aldaba/internal/sqlstore"
 	"aldaba/internal/sqlstore/storetest"
+	"aldaba/internal/stats"
 )
 
 // opened is a new database and the raw way to it.
@@ -352,7 +353,12 @@ func TestRewind(t *testing.T) {
 			tx.AddDevice(who, [32]byte{1}, made, at.Add(time.Hour)), spent(tx, who, 1, made), spent(tx, other, 3, made),
 			tx.Audit(credential.AuditEntry{Subject: who, Act: credential.ActTyped, At: made}))
 	})
+	counts := func(measure credential.Measure) func(tx credential.Tx) error {
+		return func(tx credential.Tx) error { return tx.Count(credential.Figure{Measure: measure, At: made}) }
+	}
+	update(counts(credential.FigureFinished))
 	file := backup(t, path)
+	update(counts(credential.FigureComplaint))
 	update(func(tx credential.Tx) error {
 		_, onceErr := tx.UseOnce([32]byte{9}, at.Add(time.Hour))
 		_, noticeErr := tx.UseNotice(notice.ID, "C-1", made.Add(time.Hour))
@@ -434,6 +440,20 @@ func TestRewind(t *testing.T) {
 				}
 				_, chainErr := keys.VerifyAudit(tx, nil)
 				return errors.Join(liveErr, doneErr, mailErr, deviceErr, codeErr, onceErr, noticeErr, markErr, mineErr, theirsErr, auditErr, chainErr, accountErr, casesErr)
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			err = s.UpdateFigures(t.Context(), func(tx stats.Tx) error {
+				daily, err := tx.Daily("9999")
+				if published := len(daily) == 2; published != carried { // the complaint came after the backup
+					t.Errorf("figures %v", daily)
+				}
+				ended, endedErr := tx.TakeEnded(at.Add(24*time.Hour), 10)
+				if len(ended) != 0 {
+					t.Errorf("what the restore ended, or was counted before it, counts as given up: %+v", ended)
+				}
+				return errors.Join(err, endedErr)
 			})
 			if err != nil {
 				t.Error(err)
