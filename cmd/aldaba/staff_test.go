@@ -56,7 +56,7 @@ func TestStaffActivationCode(t *testing.T) {
 		{"empty reason", []string{number["nueva"], "--data", dir, "--reason", "  "}, failed, "motivo"},
 		{"long reason", []string{number["nueva"], "--data", dir, "--reason", strings.Repeat("x", 201)}, failed, "motivo"},
 		{"nowhere", []string{number["nueva"], "--reason", "x"}, misuse, "--config"},
-		{"another policy", []string{number["nueva"], "--data", other, "--reason", "x"}, failed, "reforzada"},
+		{"another policy", []string{number["nueva"], "--data", other, "--reason", "x"}, done, "valid once"},
 		{"no folder", []string{number["nueva"], "--data", filepath.Join(dir, "none"), "--reason", "x"}, failed, "none"},
 	} {
 		status, out, errs := do(c.args...)
@@ -72,5 +72,19 @@ func TestStaffActivationCode(t *testing.T) {
 		if status != c.status || !strings.Contains(said, c.says) || (status != done) != (strings.Count(errs, "\n") == 1) {
 			t.Errorf("%s: %d\n%s%s", c.name, status, out, errs)
 		}
+	}
+	address := func(args ...string) (int, string) {
+		var out, err bytes.Buffer
+		status := run(t.Context(), append([]string{"staff", "address", number["nueva"], "--data", dir, "--reason", "Perdió su correo"}, args...), terminal{&out, &err})
+		return status, out.String() + err.String()
+	}
+	if status, said := address("--email", "ana@correo.example", "--office", "Quito"); status != done || !strings.Contains(said, "verified in person") {
+		t.Errorf("an address: %d\n%s", status, said)
+	}
+	if status, said := address("--email", "no es correo"); status != failed || strings.Count(said, "\n") != 1 {
+		t.Errorf("a wrong address: %d\n%s", status, said)
+	}
+	if status, _ := address(); status != misuse {
+		t.Errorf("no address: %d", status)
 	}
 }

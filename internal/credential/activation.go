@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // ActivationCode is what the database keeps of a one-use code that staff handed
@@ -31,8 +29,6 @@ const (
 	plainAlphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 	// activationSize makes 50 bits: guessed once in 10¹⁵, five times a day.
 	activationSize = 10
-	// maxReason bounds why staff did something, in code points.
-	maxReason = 200
 )
 
 // newActivationCode makes a code as it is stored: ten characters.
@@ -115,27 +111,11 @@ func (k *KeyRing) activationRow(s Subject, stored string, now time.Time) Activat
 // deceased).
 func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, office, reason string) (code string, expires time.Time, err error) {
 	now := s.now()
-	reason = strings.TrimSpace(reason)
-	switch {
-	case reason == "":
-		return "", time.Time{}, invalid("reason", "empty")
-	case strings.ContainsFunc(reason+office, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return "", time.Time{}, invalid("reason", "not_text")
-	case utf8.RuneCountInString(reason) > maxReason:
-		return "", time.Time{}, invalid("reason", "too_long")
-	case len(office) > maxReason:
-		return "", time.Time{}, invalid("office", "too_long")
-	}
-	subject := s.keys.Subject(n)
-	person, found, err := s.person(ctx, subject)
-	switch {
-	case err != nil:
+	visit, err := s.visit(ctx, n, office, reason)
+	if err != nil {
 		return "", time.Time{}, err
-	case !found:
-		return "", time.Time{}, invalid("number", "nobody")
-	case !person.Death.IsZero():
-		return "", time.Time{}, invalid("number", "deceased")
 	}
+	subject, person, reason := visit.subject, visit.person, visit.reason
 	stored := newActivationCode()
 	row := s.keys.activationRow(subject, stored, now)
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {

@@ -518,16 +518,5 @@ func succeed(tx Tx, p Procedure, on []Address, proven Address, now time.Time) (A
 	if proven.Provenance.Origin.fixed() {
 		fresh.Provenance.Origin = OriginSucceeds
 	}
-	for _, a := range on {
-		if a.Email.Key() == email.Key() {
-			fresh.ID = a.ID // the register brought it meanwhile
-			continue
-		}
-		a.ReplacedAt = now
-		err = tx.PutAddress(a)
-		if err != nil {
-			return Address{}, err
-		}
-	}
-	return fresh, tx.PutAddress(fresh)
+	return fresh, replaceAddresses(tx, on, &fresh, now)
 }

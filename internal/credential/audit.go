@@ -50,6 +50,8 @@ const (
 	ActAddressAsked     Act = "address_asked"
 	ActAddressCancelled Act = "address_cancelled"
 	ActAddressChanged   Act = "address_changed"
+	ActAddressInPerson  Act = "address_in_person" // by staff, with a reason
+
 	ActCaseOpened       Act = "case_opened" // «No fui yo» that froze nothing
 	ActFrozen           Act = "frozen"      // «No fui yo» that froze the account
 	ActThawed           Act = "thawed"      // the owner was proven by what stood before the disputed act

@@ -54,7 +54,7 @@ var historyActs = map[HistoryKind][]Act{
 	},
 	HistoryEmail: {
 		ActContactTyped, ActMailAsked, ActLinkOpened, ActCodeFailed, ActCodeHeld, ActRegisterAddress,
-		ActAddressAsked, ActAddressCancelled, ActAddressChanged, ActObjected,
+		ActAddressAsked, ActAddressCancelled, ActAddressChanged, ActAddressInPerson, ActObjected,
 	},
 	HistoryLogIns: {ActLoggedIn, ActLogInFailed, ActLoggedOut},
 	HistoryProofs: {ActStarted, ActTyped, ActProofFailed, ActProofPassed, ActExtended, ActAbandoned},

@@ -188,7 +188,7 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		if o.Kind == credential.MailAddressChanged {
 			v.Mask = oneLine(o.Facts.NewMask, maxName)
 		}
-		if o.Kind == credential.MailActivationCode {
+		if o.Kind == credential.MailActivationCode || o.Kind == credential.MailAddressChanged && o.Facts.Browser == "" {
 			v.Device = "" // staff did it
 		}
 		view, page = v, "notice"

@@ -341,3 +341,44 @@ func TestByCodeRefusals(t *testing.T) {
 		}
 	})
 }
+
+// An address that staff verified in person takes the place of every other, opens a
+// frozen account by a recovery, and raises no level by itself.
+func TestS24_StaffVerifyAnAddress(t *testing.T) {
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
+		p := w.people["con-clave"]
+		w.changed(p, p.Clave, otherClave)
+		w.pressed(w.notice(p.Email, noticeOfClave))
+		number, err := StaffNumber("auto", p.Number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by, to := credential.Actor{Kind: credential.Staff, Route: "test"}, "anotada@correo.example"
+		err = w.site.Service.SetAddressInPerson(t.Context(), by, number, to, "Quito Norte", "Perdió su correo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if level := w.mustAccount(p).Level; level != credential.Declared {
+			t.Errorf("the address alone made the level %v", level)
+		}
+		for _, address := range []string{p.Email, to} {
+			told := w.notice(address, "Aviso: se cambió el correo de su cuenta")
+			if strings.Contains(told.Text, "equipo") {
+				t.Errorf("the notice names a device that there was not:\n%s", told.Text)
+			}
+		}
+		w.browser().finished(credential.Recover, p, "", goodClave)
+		account := w.mustAccount(p)
+		if account.Level != credential.InPerson || !account.FrozenFrom.IsZero() || len(w.mails(p.Email, "ACTIVACIÓN CLAVE")) != 0 {
+			t.Errorf("level %v, frozen from %v", account.Level, account.FrozenFrom)
+		}
+		for name, wrong := range map[string][3]string{
+			"address": {"no es correo", "", "Vino"}, "reason": {to, "", " "}, "office": {to, strings.Repeat("x", 300), "Vino"},
+		} {
+			if err := w.site.Service.SetAddressInPerson(t.Context(), by, number, wrong[0], wrong[1], wrong[2]); !credential.IsKind(err, credential.Invalid) {
+				t.Errorf("a wrong %s: %v", name, err)
+			}
+		}
+	})
+}

@@ -23,32 +23,40 @@ type Issued struct {
 // program that may be serving. Of the configuration it needs database, keys,
 // policy and clock. Refusals are those of [credential.Service.IssueActivationCode].
 func IssueActivationCode(ctx context.Context, c Config, n credential.Number, office, reason string) (Issued, error) {
-	if !c.Policy.ActivationCode {
-		return Issued{}, errors.New("the policy " + c.Policy.Name + " asks nobody for an activation code; reforzada does")
-	}
-	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: true})
-	if err != nil {
-		return Issued{}, err
-	}
-	issued, err := issueOn(ctx, store, c, n, office, reason)
-	return issued, errors.Join(err, store.Close())
+	var issued Issued
+	err := besides(ctx, c, func(service *credential.Service) error {
+		by := credential.Actor{Kind: credential.Staff, Route: "staff activation-code"}
+		code, expires, err := service.IssueActivationCode(ctx, by, n, office, reason)
+		issued = Issued{code, words.Spanish().DateTime(expires)}
+		return err
+	})
+	return issued, err
 }
 
-func issueOn(ctx context.Context, store *sqlstore.Store, c Config, n credential.Number, office, reason string) (Issued, error) {
-	err := checkRing(ctx, store, c)
+// SetAddressInPerson takes down an address that staff verified in person, likewise.
+// Refusals are those of [credential.Service.SetAddressInPerson].
+func SetAddressInPerson(ctx context.Context, c Config, n credential.Number, email, office, reason string) error {
+	return besides(ctx, c, func(service *credential.Service) error {
+		by := credential.Actor{Kind: credential.Staff, Route: "staff address"}
+		return service.SetAddressInPerson(ctx, by, n, email, office, reason)
+	})
+}
+
+// besides does what staff do on a database that a program may be serving.
+func besides(ctx context.Context, c Config, act func(*credential.Service) error) error {
+	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: true})
 	if err != nil {
-		return Issued{}, err
+		return err
 	}
-	service, err := serviceOn(store, c)
-	if err != nil {
-		return Issued{}, err
+	err = checkRing(ctx, store, c)
+	var service *credential.Service
+	if err == nil {
+		service, err = serviceOn(store, c)
 	}
-	by := credential.Actor{Kind: credential.Staff, Route: "staff activation-code"}
-	code, expires, err := service.IssueActivationCode(ctx, by, n, office, reason)
-	if err != nil {
-		return Issued{}, told(err)
+	if err == nil {
+		err = told(act(service))
 	}
-	return Issued{code, words.Spanish().DateTime(expires)}, nil
+	return errors.Join(err, store.Close())
 }
 
 // StaffNumber reads a number as the document that it is; "auto" takes ten digits
