@@ -17,7 +17,7 @@ export GOFLAGS := $(shell go env GOFLAGS) -trimpath
 
 # The race detector watches everything but SQLite itself: C that a program turned
 # into Go, of which watching every access takes a quarter of the tests' time. See
-# docs/decisions/0016.
+# docs/decisions/0018.
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false \
 	-gcflags=modernc.org/libc/...=-race=false -gcflags=modernc.org/memory=-race=false
 

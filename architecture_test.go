@@ -318,6 +318,34 @@ func migrationFaults(tree fs.FS) []string {
 	return faults
 }
 
+// decision is the name of a decision record.
+var decision = regexp.MustCompile(`^([0-9]{4})-[a-z0-9-]+\.md$`)
+
+// decisionFaults is which decision records have another's number, or another than their
+// title says.
+func decisionFaults(t *testing.T, tree fs.FS) []string {
+	t.Helper()
+	const root = "docs/decisions"
+	entries, err := fs.ReadDir(tree, root)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	var faults []string
+	for i, entry := range entries {
+		where := path.Join(root, entry.Name())
+		parts := decision.FindStringSubmatch(entry.Name())
+		switch {
+		case parts == nil:
+			faults = append(faults, where+": not called NNNN-what.md")
+		case parts[1] != fmt.Sprintf("%04d", i+1):
+			faults = append(faults, fmt.Sprintf("%s: its number should be %04d", where, i+1))
+		case !bytes.HasPrefix(read(t, tree, where), []byte("# "+parts[1]+". ")):
+			faults = append(faults, where+": its title does not begin with its number")
+		}
+	}
+	return faults
+}
+
 // placeFaults is which text files name a folder of the machine they were written on.
 func placeFaults(t *testing.T, tree fs.FS) []string {
 	t.Helper()
@@ -393,6 +421,8 @@ func TestNobodySleepsOrReadsTheClock(t *testing.T) { report(t, clockFaults(sourc
 
 func TestMigrationsArePairs(t *testing.T) { report(t, migrationFaults(ours())) }
 
+func TestDecisionsHaveANumberEach(t *testing.T) { report(t, decisionFaults(t, ours())) }
+
 func TestNoFileNamesAFolderOfOneMachine(t *testing.T) { report(t, placeFaults(t, ours())) }
 
 // TestTheRulesCanFail plants one fault at a time in a tree of its own, and one thing beside
@@ -444,6 +474,10 @@ func TestTheRulesCanFail(t *testing.T) {
 
 		{"no migrations", pairs, "go.mod", "", ""},
 		{"one engine only", pairs, "internal/sqlstore/migrations/sqlite/0001_start.sql", "", "postgres/0001_start.sql: missing"},
+
+		{"decision", decisionFaults, "docs/decisions/0001-a-star.md", "# 0001. A star\n", ""},
+		{"decision with a number of its own making", decisionFaults, "docs/decisions/0002-a-star.md", "# 0002. A star\n", "should be 0001"},
+		{"decision with another's title", decisionFaults, "docs/decisions/0001-a-star.md", "# 1. A star\n", "does not begin"},
 
 		{"place", placeFaults, "docs/a.md", "x\n/home" + "/ana/y", "docs/a.md:2"},
 		{"place in a binary", placeFaults, "docs/a.png", "\x00/home" + "/ana/y", ""},
