@@ -115,6 +115,7 @@ type trial struct {
 	ended  bool
 	typed  typedProof
 	failed int     // verdicts lost
+	byCode bool    // «Tengo un código de activación» was pressed
 	code   *handed // that it was proven by
 	bank   string  // whose answers it leaves
 
@@ -126,10 +127,11 @@ type trial struct {
 	mail        uint16 // which one is the living one
 	unsent      bool   // it was not tried yet
 	until       time.Time
-	again       int // sent again, of an untold one
-	tries       int // codes, and birthdays behind a link of a told one
-	linkTries   int // birthdays behind a link of an untold one
-	from        *trial
+	again       int    // sent again, of an untold one
+	tries       int    // codes, and birthdays behind a link of a told one
+	linkTries   int    // birthdays behind a link of an untold one
+	from        *trial // whose link began it
+	mailProven  bool   // by that link: it asks no mail of its own
 	doneAt      time.Time
 }
 
@@ -273,13 +275,30 @@ func (r *model) proved(x *trial, browser string, typed typedProof, rule string) 
 	if !r.earned("prove", x, browser, rule, credential.StepProve, credential.StepProveReview) {
 		return
 	}
+	if x.byCode && typed.code == "" {
+		r.answered("prove", rule, "empty")
+		return
+	}
 	r.answered("prove", rule, "")
 	x.typed, x.step = typed, credential.StepProveReview
 }
 
-// asksCode reports whether what was typed is a code that the policy asks.
+// turnedToCode is «Tengo un código de activación»: under every policy the code is
+// then the proof, of a procedure that sets everything anew.
+func (r *model) turnedToCode(x *trial, browser, rule string) {
+	if !r.earned("by code", x, browser, rule, credential.StepProve, credential.StepProveReview) {
+		return
+	}
+	r.answered("by code", rule, "")
+	x.step, x.kind, x.byCode = credential.StepProve, credential.Generate, !r.policy.ActivationCode
+	if x.mailProven {
+		x.mailProven, x.from, x.to, x.fixed = false, nil, "", false
+	}
+}
+
+// asksCode reports whether what was typed is a code that was asked for.
 func (r *model) asksCode(x *trial) bool {
-	return r.policy.ActivationCode && x.kind == credential.Generate && x.typed.code != ""
+	return (r.policy.ActivationCode || x.byCode) && x.kind == credential.Generate && x.typed.code != ""
 }
 
 // proves reports whether what was typed besides the date proves its person.
@@ -291,6 +310,8 @@ func (r *model) proves(x *trial) bool {
 		return false
 	case r.policy.AsksRecord(x.kind):
 		return x.typed.record
+	case x.kind == credential.Recover && r.policy.OwnQuestions == 0:
+		return r.clave != ""
 	case x.kind == credential.Recover && !r.policy.AskedBehindLink:
 		return r.answers != "" && x.typed.answers == r.answers
 	case x.kind == credential.Recover:
@@ -308,18 +329,23 @@ func (r *model) judged(x *trial, browser, rule string) {
 	case x.failed >= r.policy.Attempts:
 		r.answered(what, rule, "attempts")
 		return
-	case r.policy.ActivationCode && !r.asksCode(x):
+	case r.policy.ActivationCode && !r.asksCode(x) && !x.mailProven:
 		r.answered(what, rule, "")
 		r.askedUntold(x)
 		return
 	}
-	dateAlone := !r.policy.AsksRecord(x.kind) && !r.asksCode(x) && (x.kind == credential.Generate || r.policy.AskedBehindLink)
+	dateAlone := !r.policy.AsksRecord(x.kind) && !r.asksCode(x) && (x.kind == credential.Generate || r.policy.AskedBehindLink || r.policy.OwnQuestions == 0)
 	shown := r.strangers.in(day, r.now) < r.policy.Attempts && r.strangers.in(30*day, r.now) < r.policy.AttemptsTotal
 	charged := x.typed.date && r.ownerRoom() && (shown || !dateAlone)
 	if charged && r.proves(x) {
 		r.answered(what, rule, "")
 		x.step = credential.StepContact
-		if x.kind == credential.Generate && r.policy.OwnQuestions > 0 {
+		switch {
+		case x.mailProven && r.policy.AskedBehindLink:
+			x.step = credential.StepOwnQuestion
+		case x.mailProven:
+			x.step = credential.StepClave
+		case x.kind == credential.Generate && r.policy.OwnQuestions > 0:
 			x.step = credential.StepQuestions
 		}
 		if r.asksCode(x) {
@@ -397,8 +423,15 @@ func (r *model) contactSet(x *trial, browser, to, rule string) {
 	x.typedTo, x.step = to, credential.StepContactReview
 }
 
+// supersedes reports whether a procedure is proven by somebody who saw the person,
+// and the account by less, or disputed: what was set before has no say in what comes.
+func (r *model) supersedes(x *trial) bool {
+	return x.code != nil && (r.level < credential.InPerson || !r.frozen.IsZero())
+}
+
 // contactAccepted queues the mail. To an address that is not on record, where one
-// is, it leaves after the hold, and every address on record is told first.
+// is, it leaves after the hold, and every address on record is told first, unless
+// they have no say.
 func (r *model) contactAccepted(x *trial, browser, rule string) {
 	if !r.earned("send", x, browser, rule, credential.StepContactReview) {
 		return
@@ -415,6 +448,8 @@ func (r *model) contactAccepted(x *trial, browser, rule string) {
 	} else if byMail {
 		r.answered("send", rule, "frozen")
 		return
+	} else if len(on) > 0 && r.supersedes(x) {
+		r.endProven(x, true)
 	} else if len(on) > 0 {
 		if r.now.Before(r.disputed) {
 			r.answered("send", rule, "disputed")
@@ -646,6 +681,9 @@ func (r *model) claveSet(x *trial, browser, clave, rule string) {
 		return
 	case x.code != nil && (x.code.used || x.code != r.code):
 		r.answered(what, rule, "activation_code")
+		return
+	case x.mailProven && x.from.ended:
+		r.law(rule != "", "a link counted twice: for a lock, and for a clave")
 		return
 	}
 	if _, stood := recorded(r.usable(), x.to); !r.frozen.IsZero() && x.code == nil && !stood {
@@ -963,6 +1001,19 @@ func (r *model) lockOpened(x *trial, mail uint16, browser, rule string) {
 	r.remember(browser)
 	r.noted(credential.ActUnlocked)
 	r.tell(credential.MailUnlocked, r.on, false)
+}
+
+// newClaveBehind is «Poner una clave nueva» behind the link of an unlock: a recover
+// whose mail is proven.
+func (r *model) newClaveBehind(x *trial, mail uint16, browser string, id credential.ID, rule string) {
+	if !r.lives(x, mail) || x.kind != credential.Unlock {
+		r.law(rule != "", "a link that is over, or of something else, began a recover")
+		return
+	}
+	r.answered("new clave", rule, "")
+	r.started(id, credential.Recover, browser)
+	begun := r.trials[id]
+	begun.from, begun.mailProven, begun.to, begun.fixed = x, true, x.to, true
 }
 
 // objected is the press behind «No fui yo». It freezes the account if it was told to

@@ -332,6 +332,11 @@ func (p *play) prove(b *seat, typed typedProof) {
 	p.r.proved(p.trial(b), b.name, typed, p.rule(err))
 }
 
+func (p *play) byCode(b *seat) {
+	err := p.service.ByCode(context.Background(), *b.claim)
+	p.r.turnedToCode(p.trial(b), b.name, p.rule(err))
+}
+
 func (p *play) judge(b *seat) {
 	claim, err := p.service.JudgeProof(context.Background(), b.actor(), *b.claim)
 	p.r.judged(p.trial(b), b.name, p.rule(err))
@@ -379,6 +384,14 @@ func (p *play) openLink(b *seat, o credential.Outgoing, birthday bool) {
 		d = d%28 + 1
 	}
 	x := p.r.trials[o.Procedure]
+	if o.Kind == credential.MailUnlock && birthday && p.bool("a new clave") {
+		claim, err := p.service.NewClaveBehindUnlock(context.Background(), b.actor(), o.Link)
+		p.r.newClaveBehind(x, o.Generation, b.name, claim.ID, p.rule(err))
+		if err == nil {
+			b.claim = &claim
+		}
+		return
+	}
 	if o.Kind == credential.MailUnlock && birthday {
 		device, err := p.service.OpenLock(context.Background(), b.actor(), o.Link)
 		p.r.lockOpened(x, o.Generation, b.name, p.rule(err))
@@ -682,6 +695,9 @@ func (p *play) goOn(b *seat) {
 	}
 	switch x.step {
 	case credential.StepProve:
+		if b.who.code != "" && !x.byCode && p.mostly("by code") {
+			p.byCode(b)
+		}
 		p.prove(b, p.typing(b))
 	case credential.StepProveReview:
 		p.judge(b)
@@ -727,7 +743,9 @@ func (p *play) anyStep(b *seat) {
 		return
 	}
 	x := p.trial(b)
-	switch rapid.IntRange(0, 8).Draw(p.T, "form") {
+	switch rapid.IntRange(0, 9).Draw(p.T, "form") {
+	case 7:
+		p.byCode(b)
 	case 0:
 		if x.kind == credential.Generate {
 			p.prove(b, p.typing(b))
@@ -886,17 +904,18 @@ func (p *play) acts() map[string]func(*rapid.T) {
 // attempts and the hold of an address are a day each, and begin together at worst.
 const rescueTime = day
 
-// rescue has the owner, with nobody hindering, go the best way that the policy
-// gives, and fails if there is none.
+// rescue has the owner, with nobody hindering, come in: with the clave, from home
+// where the policy gives that, or else by a visit to the counter.
 func (p *play) rescue() {
 	end := p.r.now.Add(rescueTime)
 	b := p.seats[0]
 	b.claim = nil
+	home := p.fromHome() && p.bool("from home")
 	for p.hasWay() {
 		if p.knows() && p.logIn(b, p.r.clave) {
 			return
 		}
-		if !p.knows() && p.renew(b) && p.logIn(b, p.r.clave) {
+		if !p.knows() && p.renew(b, home) && p.logIn(b, p.r.clave) {
 			return
 		}
 		if !p.r.now.Before(end) {
@@ -911,35 +930,50 @@ func (p *play) knows() bool {
 	return p.r.frozen.IsZero() && slices.Contains(p.citizen.claves, p.r.clave)
 }
 
-// hasWay reports whether the policy gives the owner a way to a log-in. None has, yet,
-// who lost the mailbox of a fixed address, or whose own address is disputed by whoever
-// reads the one on record: a code from the counter changes no address.
+// hasWay reports whether the owner has a way to a log-in. None has, yet, who lost the
+// mailbox of a fixed address, or whose own address is disputed by whoever reads the
+// one on record: a code from the counter changes no address.
 func (p *play) hasWay() bool {
 	r := p.r
-	on := r.usable()
-	if r.policy.ActivationCode {
-		on = r.on // what a code proves ends a freeze
-	}
-	fixed, isFixed := fixedPlace(on)
+	fixed, isFixed := fixedPlace(r.on)
 	switch {
 	case p.knows():
 		return true
 	case isFixed && !slices.Contains(p.citizen.addresses, fixed.address):
 		return false
-	case p.mine(on) == "" && len(on) > 0 && r.now.Before(r.disputed):
-		return false
-	case r.policy.ActivationCode, r.clave == "":
-		return true
-	case !r.frozen.IsZero() && p.mine(on) == "":
-		return false
 	}
-	return r.answers == "citizen"
+	told := r.level == credential.InPerson && r.frozen.IsZero() && len(r.on) > 0 && p.mine(r.on) == ""
+	return !told || !r.now.Before(r.disputed)
 }
 
-// renew gets a clave by proof, as far as it goes now, and reports whether it did.
-func (p *play) renew(b *seat) bool {
+// fromHome reports whether the owner who has no clave that opens can get one by
+// proof and without a visit.
+func (p *play) fromHome() bool {
 	r := p.r
-	if r.policy.ActivationCode && b.claim == nil && (r.code == nil || r.code.used || !r.now.Before(r.code.ends)) {
+	on := r.usable()
+	fixed, isFixed := fixedPlace(on)
+	mine := p.mine(on)
+	switch {
+	case r.policy.ActivationCode && isFixed:
+		return slices.Contains(p.citizen.addresses, fixed.address)
+	case r.policy.ActivationCode:
+		proven, ok := recorded(on, mine)
+		return r.clave != "" && ok && proven.rank() >= 2
+	case isFixed && !slices.Contains(p.citizen.addresses, fixed.address):
+		return false
+	case mine == "" && (!r.frozen.IsZero() || len(on) > 0 && r.now.Before(r.disputed)):
+		return false
+	case r.proof.total >= r.policy.AttemptsTotal:
+		return false // who knows the birth date spent all tries: see docs/decisions/0004
+	}
+	return r.clave == "" || r.answers == "citizen"
+}
+
+// renew gets a clave by proof, as far as it goes now, and reports whether it did:
+// from home, or by a visit.
+func (p *play) renew(b *seat, home bool) bool {
+	r := p.r
+	if !home && b.claim == nil && (r.code == nil || r.code.used || !r.now.Before(r.code.ends)) {
 		p.visitCounter()
 	}
 	for range 12 {
@@ -947,12 +981,19 @@ func (p *play) renew(b *seat) bool {
 		switch {
 		case x == nil || x.ended || !r.now.Before(x.ends) || x.holder != b.name:
 			kind := credential.Recover
-			if r.clave == "" || r.policy.ActivationCode {
+			if r.clave == "" {
 				kind = credential.Generate
 			}
 			p.start(b, kind)
+			if !home {
+				p.byCode(b)
+			}
 		case x.step == credential.StepProve:
-			p.prove(b, typedProof{date: true, record: true, answers: "citizen", code: p.citizen.code})
+			typed := typedProof{date: true, record: true, answers: "citizen"}
+			if !home {
+				typed.code = p.citizen.code
+			}
+			p.prove(b, typed)
 		case x.step == credential.StepProveReview:
 			p.judge(b)
 			if x.step != credential.StepProve {
