@@ -61,6 +61,10 @@ const (
 	ActDataDownloaded   Act = "data_downloaded"
 	ActDataRequested    Act = "data_requested"
 
+	ActComplaintMade      Act = "complaint_made"
+	ActComplaintConfirmed Act = "complaint_confirmed" // by the link in the mail
+	ActComplaintsRead     Act = "complaints_read"     // by staff, in a list
+
 	ActRegisterAddress Act = "register_address" // an import changed an address
 	ActRegisterDeath   Act = "register_death"   // an import says that the person died
 )

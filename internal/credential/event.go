@@ -39,6 +39,9 @@ const (
 	PressRequest     Press = "request"
 	PressAbandon     Press = "abandon"
 	PressObjection   Press = "objection"
+
+	PressComplaint     Press = "complaint"
+	PressComplaintLink Press = "complaint_link"
 )
 
 // observed tells of a press. It is deferred, so that kind and err are those with

@@ -27,6 +27,9 @@ const (
 	MailQuestionsRenewed MailKind = "questions_renewed" // the personal answers are others
 	MailWebClosed        MailKind = "web_closed"        // the owner closed the web way
 	MailDataRequest      MailKind = "data_request"      // the owner asked for a rectification or an erasure
+
+	MailComplaint      MailKind = "complaint"       // number, code, and the link that confirms a complaint
+	MailComplaintTaken MailKind = "complaint_taken" // number and code of one that is confirmed
 )
 
 // hasLink reports whether a mail carries a link into a procedure.
@@ -36,6 +39,10 @@ func (k MailKind) hasLink() bool {
 
 // hasCode reports whether a mail carries a code of six digits.
 func (k MailKind) hasCode() bool { return k == MailActivation || k == MailAddressCode }
+
+// ofComplaint reports whether a mail is about a complaint, whose id stands where
+// others have their procedure.
+func (k MailKind) ofComplaint() bool { return k == MailComplaint || k == MailComplaintTaken }
 
 // timed reports whether a procedure waits for a mail, whose clock starts when it
 // leaves.
@@ -48,7 +55,7 @@ type Mail struct {
 	ID         ID
 	Kind       MailKind
 	To         Email     // stored sealed, erased once the mail ended
-	Procedure  ID        // what it is about
+	Procedure  ID        // what it is about: a procedure, or a complaint
 	Generation uint16    // of a mail with a link
 	Notice     ID        // what its «No fui yo» link refers to; zero without one
 	Facts      MailFacts // stored sealed
@@ -66,8 +73,8 @@ type MailFacts struct {
 	Network   Network   `json:"network,omitempty"`   // where it was, as far as that is known
 	Case      string    `json:"case,omitempty"`      // number of the case that was opened
 	NewMask   string    `json:"new_mask,omitempty"`  // masked new address
-	HoldUntil time.Time `json:"hold_until,omitzero"` // of a change of address
-	LastDay   time.Time `json:"last_day,omitzero"`   // on which a request is answered
+	HoldUntil time.Time `json:"hold_until,omitzero"` // of a change of address; of a complaint when its link ends
+	LastDay   time.Time `json:"last_day,omitzero"`   // on which a request or a complaint is answered
 }
 
 // MailEnd says how a mail ended.

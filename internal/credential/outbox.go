@@ -11,8 +11,9 @@ import (
 type Outgoing struct {
 	Mail
 	Link      Link          // of a mail that carries one
-	Code      string        // likewise: six digits
+	Code      string        // likewise: six digits; of a complaint the code that follows it
 	Objection Objection     // of a notice
+	Complaint ComplaintLink // of a mail that confirms a complaint
 	Life      time.Duration // of the link, from its acceptance
 	Repeats   int           // of a notice: how often it happened besides the first
 	LatestAt  time.Time     // the last of them; zero for none
@@ -62,6 +63,9 @@ func (s *Service) NextMails(ctx context.Context, n int) ([]Outgoing, error) {
 			}
 			if m.Kind.hasCode() {
 				o.Code = s.keys.code(m.Procedure, m.Generation)
+			}
+			if m.Kind.ofComplaint() {
+				o.Complaint, o.Code = s.keys.complaintLink(m.Procedure), s.keys.complaintCode(m.Procedure)
 			}
 			if !m.Notice.IsZero() {
 				notice, err := tx.Notice(m.Notice)

@@ -181,19 +181,20 @@ func (s *Service) MakeRequest(ctx context.Context, by Actor, t SessionToken, kin
 // Export is everything kept of a person that is theirs to see. No hash, key or
 // secret is in it, and of personal questions which ones, never the answers.
 type Export struct {
-	At        time.Time
-	Person    Person
-	Account   Account // only level, times, picture, phone and which questions are for the person
-	Addresses []Address
-	Former    []Address // no longer on record
-	Sessions  []Session
-	Devices   int // browsers that the person is known by
-	Agreement string
-	AgreedAt  time.Time // of the version accepted last; zero for none
-	Acts      []HistoryAct
-	AllActs   bool // Acts is all of them
-	Requests  []DataRequest
-	Change    AddressChange
+	At         time.Time
+	Person     Person
+	Account    Account // only level, times, picture, phone and which questions are for the person
+	Addresses  []Address
+	Former     []Address // no longer on record
+	Sessions   []Session
+	Devices    int // browsers that the person is known by
+	Agreement  string
+	AgreedAt   time.Time // of the version accepted last; zero for none
+	Acts       []HistoryAct
+	AllActs    bool // Acts is all of them
+	Requests   []DataRequest
+	Complaints []Complaint // that the person made while logged in
+	Change     AddressChange
 }
 
 // ExportData gives a person of level 2 everything kept of them, to who gives the
@@ -237,6 +238,9 @@ func (s *Service) ExportData(ctx context.Context, by Actor, t SessionToken, curr
 		}
 		if err == nil {
 			v.Requests, err = tx.Requests(subject)
+		}
+		if err == nil {
+			v.Complaints, err = tx.ComplaintsOf(subject)
 		}
 		if err != nil {
 			return err

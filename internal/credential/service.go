@@ -16,6 +16,9 @@ type Config struct {
 	Common   Blocklist        // common and breached passwords
 	Phrase   func() string    // proposes a passphrase
 	Now      func() time.Time // time.Now when nil
+	// AnswerDays is within how many days the institution answers a complaint; 15
+	// where it is 0.
+	AnswerDays int
 	// MailQueued is called after a transaction that queued mail, so that it
 	// leaves at once. It must not block. May be nil.
 	MailQueued func()
@@ -36,6 +39,7 @@ type Service struct {
 	mailQueued func()
 	observe    func(Event)
 	gate       *Gate
+	answerDays int
 	captcha    *Captcha // nil where the policy leaves it out
 	// ghost is the hash that numbers without answers are compared with: of the
 	// same cost, matched by nothing.
@@ -55,14 +59,18 @@ func New(c Config) (*Service, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.AnswerDays == 0 {
+		c.AnswerDays = defaultAnswerDays
+	}
 	if c.MailQueued == nil {
 		c.MailQueued = func() {}
 	}
 	s := &Service{
 		store: c.Store, registry: c.Registry, keys: c.Keys, policy: c.Policy,
 		common: c.Common, phrase: c.Phrase, clock: c.Now, mailQueued: c.MailQueued, observe: c.Observe,
-		gate:  NewGate(c.Policy.GateRunning, c.Policy.GateQueue, c.Policy.GateWait),
-		ghost: c.Policy.HashParams().Dummy(),
+		answerDays: c.AnswerDays,
+		gate:       NewGate(c.Policy.GateRunning, c.Policy.GateQueue, c.Policy.GateWait),
+		ghost:      c.Policy.HashParams().Dummy(),
 	}
 	if c.Policy.CaptchaCost > 0 {
 		s.captcha = NewCaptcha(c.Keys.CaptchaKey(), c.Policy.CaptchaCost, c.Policy.CaptchaLife)
@@ -75,6 +83,9 @@ func New(c Config) (*Service, error) {
 func (s *Service) GateLoad() (running, waiting int, refused uint64) {
 	return s.gate.Running(), s.gate.Waiting(), s.gate.Refused()
 }
+
+// AnswerDays is within how many days the institution answers a complaint.
+func (s *Service) AnswerDays() int { return s.answerDays }
 
 // Policy gives the numbers and choices by which the procedures run.
 func (s *Service) Policy() Policy { return s.policy }

@@ -30,6 +30,16 @@ const (
 // Challenge makes a captcha challenge for the first page of a kind, dearer for a
 // network that misbehaves. ok is false where the policy leaves the captcha out.
 func (s *Service) Challenge(ctx context.Context, by Actor, kind ProcedureKind) (challenge CaptchaChallenge, ok bool, err error) {
+	purpose := captchaStart
+	if kind == Unlock {
+		purpose = captchaUnlock
+	}
+	return s.challenge(ctx, by, purpose, markNetwork, markCaptcha)
+}
+
+// challenge makes a challenge for a purpose, dearer the more marks of the scopes the
+// network has.
+func (s *Service) challenge(ctx context.Context, by Actor, purpose string, scopes ...string) (challenge CaptchaChallenge, ok bool, err error) {
 	if s.captcha == nil {
 		return CaptchaChallenge{}, false, nil
 	}
@@ -38,7 +48,7 @@ func (s *Service) Challenge(ctx context.Context, by Actor, kind ProcedureKind) (
 	err = s.store.View(ctx, func(tx Tx) error {
 		since := now.Add(-s.policy.AttemptWindow)
 		failures := 0
-		for _, scope := range []string{markNetwork, markCaptcha} {
+		for _, scope := range scopes {
 			n, err := tx.Marks(scope, s.networkKey(by), since, dearestFrom)
 			if err != nil {
 				return err
@@ -55,10 +65,6 @@ func (s *Service) Challenge(ctx context.Context, by Actor, kind ProcedureKind) (
 	})
 	if err != nil {
 		return CaptchaChallenge{}, false, err
-	}
-	purpose := captchaStart
-	if kind == Unlock {
-		purpose = captchaUnlock
 	}
 	return s.captcha.Challenge(now, purpose, factor), true, nil
 }

@@ -129,6 +129,21 @@ type Tx interface {
 	PutRequest(r DataRequest) error
 	Requests(s Subject) ([]DataRequest, error)
 
+	// CreateComplaint inserts one, or returns ErrTaken where its number is somebody
+	// else's; Complaint and ComplaintNumbered read one; ComplaintsOf gives those of a
+	// person, latest first; OpenComplaints up to n that nobody answered, received
+	// from an instant on, oldest first. ConfirmComplaint confirms one that nobody did
+	// and that did not lapse, in one statement, and reports whether this call did it;
+	// LapseComplaints marks up to n that nobody confirmed until an instant, and gives
+	// them, each to one caller only.
+	CreateComplaint(c Complaint) error
+	Complaint(id ID) (Complaint, error)
+	ComplaintNumbered(number string) (Complaint, error)
+	ComplaintsOf(s Subject) ([]Complaint, error)
+	OpenComplaints(since time.Time, n int) ([]Complaint, error)
+	ConfirmComplaint(id ID, by ComplaintProof, at, keepUntil time.Time) (bool, error)
+	LapseComplaints(before time.Time, n int) ([]LapsedComplaint, error)
+
 	// OpenSession inserts; Session reads by id; Sessions lists those of a person
 	// that were used after an instant and have not reached their absolute end,
 	// latest first; SeeSession notes a use; EndSession ends one of a person and
@@ -214,7 +229,7 @@ type AuditQuery struct {
 // Retention says up to when rows of each kind are kept: everything that grows
 // is bounded.
 type Retention struct {
-	Now        time.Time // used-once secrets, devices, sessions and notices past their own end go
+	Now        time.Time // used-once secrets, devices, sessions, notices and complaints past their own end go
 	Procedures time.Time // procedures and activation codes that expired before
 	Attempts   time.Time // counters untouched since, unless a total still binds an owner
 	Marks      time.Time // marks older

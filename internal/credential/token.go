@@ -162,6 +162,39 @@ func ParseObjection(token string) (Objection, bool) {
 // String masks the token.
 func (o Objection) String() string { return masked }
 
+// ComplaintLink is the token of the link that confirms a complaint: its id, and a MAC.
+type ComplaintLink struct {
+	ID  ID
+	mac [linkMACSize]byte
+}
+
+func (k *KeyRing) complaintLink(id ID) ComplaintLink {
+	l := ComplaintLink{ID: id}
+	copy(l.mac[:], k.tokenMAC("complaint", id[:]))
+	return l
+}
+
+func (k *KeyRing) complaintLinkHolds(l ComplaintLink) bool {
+	return k.tokenHolds(l.mac[:], "complaint", l.ID[:])
+}
+
+// Token writes the link's token for the URL.
+func (l ComplaintLink) Token() string {
+	return base64.RawURLEncoding.EncodeToString(append(append([]byte{}, l.ID[:]...), l.mac[:]...))
+}
+
+// ParseComplaintLink reads what [ComplaintLink.Token] writes.
+func ParseComplaintLink(token string) (ComplaintLink, bool) {
+	raw, ok := decodeToken(token, len(ID{})+linkMACSize)
+	if !ok {
+		return ComplaintLink{}, false
+	}
+	return ComplaintLink{ID: ID(raw[:16]), mac: [linkMACSize]byte(raw[16:])}, true
+}
+
+// String masks the token.
+func (l ComplaintLink) String() string { return masked }
+
 // DeviceID is the random id of a browser that once finished a procedure.
 type DeviceID [24]byte
 

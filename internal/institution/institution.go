@@ -22,18 +22,19 @@ import (
 
 // Institution is who runs the front door and how to reach them.
 type Institution struct {
-	Name      string
-	ShortName string
-	Official  bool // false: every page says that this is not the institution's site
-	Email     string
-	Phone     string // as dialled, for tel: links (RFC 3966)
-	PhoneText string // as read
-	Hours     string
-	Offices   []Office
-	Logo      Logo
-	Light     *Palette // nil for the program's own colours
-	Dark      *Palette
-	Services  []credential.OnlineService // by group, in the order of the page
+	Name       string
+	ShortName  string
+	Official   bool // false: every page says that this is not the institution's site
+	Email      string
+	Phone      string // as dialled, for tel: links (RFC 3966)
+	PhoneText  string // as read
+	Hours      string
+	Offices    []Office
+	Logo       Logo
+	Light      *Palette // nil for the program's own colours
+	Dark       *Palette
+	AnswerDays int                        // within which a complaint is answered
+	Services   []credential.OnlineService // by group, in the order of the page
 }
 
 // Office is a place where people are seen. Hours is never empty.
@@ -125,6 +126,7 @@ const (
 	maxURL      = 500
 	maxOffices  = 200
 	maxServices = 100
+	maxAnswer   = 90 // days
 	maxGroups   = 12
 )
 
@@ -162,6 +164,10 @@ func readMain(s source, folder fs.FS, i *Institution) {
 		i.PhoneText = text
 	}
 	i.Hours, _ = s.text("contact.hours", true, "de lunes a viernes, de 08:00 a 16:30", maxText)
+
+	if key := "complaints.answer_days"; s.Has(key) {
+		i.AnswerDays, _ = s.Whole(key, 1, maxAnswer, "15")
+	}
 
 	i.Light = s.palette("colours.light", lightGrounds)
 	i.Dark = s.palette("colours.dark", darkGrounds)

@@ -96,6 +96,16 @@ type activationView struct {
 	Mask string // of the new address; empty unless the code proves a change to it
 }
 
+// complaintView is the mail about a complaint (mission M20), with its link where it
+// is to be confirmed.
+type complaintView struct {
+	frame
+	Kind    string
+	Code    string // that follows it
+	Until   string // when the link ends, in words
+	LastDay string // on which it is answered, in words
+}
+
 // noticeView is a mail that tells of an act and carries «No fui yo» (mission P5).
 type noticeView struct {
 	frame
@@ -152,6 +162,17 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 			frame: f, Kind: string(o.Kind), Life: r.life(o.Life), Code: o.Code, Mask: oneLine(o.Facts.NewMask, maxName),
 		}
 		page = "address_code"
+	case credential.MailComplaint, credential.MailComplaintTaken:
+		if o.Complaint.ID.IsZero() || o.Code == "" || f.Reference == "" || o.Facts.LastDay.IsZero() {
+			return Message{}, fmt.Errorf("rendering mail %v: a complaint without link, code, number or last day", o.ID)
+		}
+		f.Subject = r.Words.Text("mail." + string(o.Kind) + ".subject")
+		v := complaintView{frame: f, Kind: string(o.Kind), Code: o.Code, LastDay: r.Words.Date(o.Facts.LastDay)}
+		if o.Kind == credential.MailComplaint {
+			v.Link = r.PublicURL.JoinPath("quejas", "confirmar", o.Complaint.Token()).String()
+			v.Until = r.moment(o.Facts.HoldUntil)
+		}
+		view, page = v, "complaint"
 	case credential.MailUnlocked, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailClaveChanged, credential.MailAddressChange, credential.MailRegisterChange,
 		credential.MailActivationCode, credential.MailAddressChanged, credential.MailLocked, credential.MailNewDevice, credential.MailFrozen,
 		credential.MailQuestionsRenewed, credential.MailWebClosed, credential.MailDataRequest:

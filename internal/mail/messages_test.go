@@ -80,11 +80,15 @@ func anOutgoing(tb testing.TB, kind credential.MailKind, n byte) credential.Outg
 		o.Facts.Network, o.Repeats, o.LatestAt = credential.NetworkKnown, 2, o.Facts.At.Add(time.Minute)
 	case credential.MailFrozen:
 		o.Facts.Case = "C-AB2C-3DEF"
+	case credential.MailComplaint, credential.MailComplaintTaken:
+		o.Facts.Browser, o.Facts.GivenName, o.Facts.Reference, o.Code = "", "", "Q-AB23-CD45", "ABCDE-FGHJ-KLMN"
+		o.Facts.LastDay, o.Facts.HoldUntil = o.Facts.At.Add(15*24*time.Hour), o.Facts.At.Add(7*24*time.Hour)
+		o.Complaint = credential.ComplaintLink{ID: anID(202)}
 	case credential.MailRegisterChange:
 		o.Facts.Browser, o.Facts.NewMask = "", "l•••••@gmail.com"
 	}
 	switch kind {
-	case credential.MailActivation, credential.MailUnlock, credential.MailAddressCode, credential.MailAddressLink:
+	case credential.MailActivation, credential.MailUnlock, credential.MailAddressCode, credential.MailAddressLink, credential.MailComplaint, credential.MailComplaintTaken:
 	default:
 		o.Notice = anID(201)
 		o.Objection = credential.Objection{Notice: anID(201)}
@@ -97,7 +101,7 @@ var allKinds = []credential.MailKind{
 	credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged, credential.MailUnlock, credential.MailUnlocked,
 	credential.MailAddressCode, credential.MailAddressLink, credential.MailAddressChanged,
 	credential.MailLocked, credential.MailNewDevice, credential.MailFrozen,
-	credential.MailQuestionsRenewed, credential.MailWebClosed, credential.MailDataRequest,
+	credential.MailQuestionsRenewed, credential.MailWebClosed, credential.MailDataRequest, credential.MailComplaint, credential.MailComplaintTaken,
 }
 
 func mustRender(tb testing.TB, r *Renderer, o credential.Outgoing) Message {
@@ -208,6 +212,9 @@ func TestRender(t *testing.T) {
 				t.Errorf("another mail has the subject %q", m.Subject)
 			}
 			subjects[m.Subject] = true
+			if kind == credential.MailComplaint || kind == credential.MailComplaintTaken {
+				return // see TestRenderComplaint
+			}
 			name, link := "No fui yo", home+"/no-fui-yo/"+o.Objection.Token()
 			switch kind {
 			case credential.MailUnlock:
@@ -293,6 +300,35 @@ func newSenderTo(tb testing.TB, addr string) *SMTP {
 		tb.Fatal(err)
 	}
 	return s
+}
+
+// TestRenderComplaint: number, code and last day stand in both mails, a link in one
+// alone, and the address may be anybody's, so that nobody is called by a name.
+func TestRenderComplaint(t *testing.T) {
+	r := newRenderer(t, nil)
+	for kind, links := range map[credential.MailKind]int{credential.MailComplaint: 1, credential.MailComplaintTaken: 0} {
+		o := anOutgoing(t, kind, 7)
+		m := mustRender(t, r, o)
+		text, anchors, _ := read(t, m.HTML)
+		for _, body := range []string{m.Text, text} {
+			for _, want := range []string{"Hola:", "Número: Q-AB23-CD45", "Código de seguimiento: ABCDE-FGHJ-KLMN", "16 de marzo de 2026", "clave.institucion.test/quejas"} {
+				if !strings.Contains(body, want) {
+					t.Errorf("%s: %q is missing:\n%s", kind, want, body)
+				}
+			}
+			if strings.Contains(body, "Código: ") {
+				t.Errorf("%s: the code looks like an activation's:\n%s", kind, body)
+			}
+		}
+		link := "https://clave.institucion.test/quejas/confirmar/" + o.Complaint.Token()
+		if len(anchors) != links || strings.Count(m.Text, "://") != links || links == 1 && (anchors[0].Href != link || !slices.Contains(lines(m.Text), link)) {
+			t.Errorf("%s: links %v in\n%s", kind, anchors, m.Text)
+		}
+		o.Facts.LastDay = time.Time{}
+		if _, err := r.Render(o); err == nil {
+			t.Errorf("%s: rendered without its last day", kind)
+		}
+	}
 }
 
 func TestRenderAddressChange(t *testing.T) {

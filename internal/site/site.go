@@ -121,7 +121,7 @@ func (s *Site) build(ctx context.Context) error {
 	}
 	s.Service, err = credential.New(credential.Config{
 		Store: s.Store, Registry: registry, Keys: c.Keys, Policy: c.Policy,
-		Common: lists, Phrase: lists.Phrase, Now: c.Now,
+		Common: lists, Phrase: lists.Phrase, Now: c.Now, AnswerDays: c.Institution.AnswerDays,
 		MailQueued: func() { s.dispatcher.Wake() }, Observe: s.figures.step,
 	})
 	if err != nil {
@@ -252,7 +252,10 @@ func (s *Site) clockMoved() {
 
 // keepFigures counts what is over and closes the months that are due.
 func (s *Site) keepFigures(ctx context.Context) {
-	_, err := s.Stats.Upkeep(ctx, credential.Actor{Kind: credential.System, Route: "upkeep"})
+	err := s.Service.LapseComplaints(ctx) // first: it adds to the figures
+	if err == nil {
+		_, err = s.Stats.Upkeep(ctx, credential.Actor{Kind: credential.System, Route: "upkeep"})
+	}
 	if err != nil && ctx.Err() == nil {
 		s.config.Logger.Error("keeping the public figures", "error", err)
 	}

@@ -309,12 +309,13 @@ func (s *Store) contents(ctx context.Context) (c Contents, err error) {
 
 // A backup, and the database that it replaces, may be of an older schema: since
 // which version people stand in generations, and since which there are figures,
-// accounts freeze, and their owners close them and make requests.
+// accounts freeze, their owners close them and make requests, and there are complaints.
 const (
 	generationsSince = 2
 	figuresSince     = 6
 	freezesSince     = 7
 	insideSince      = 8
+	complaintsSince  = 9
 )
 
 // Rewind makes an opened backup one that may be put into use: everything that
@@ -435,6 +436,15 @@ func (t *tx) carryOver() error {
 		_, err = t.exec(`INSERT INTO requests (subject, id, kind, text, reference, created_at, due_at, state, ended_at)
 			SELECT subject, id, kind, text, reference, created_at, due_at, state, ended_at FROM later.requests WHERE true
 			ON CONFLICT (subject, id) DO UPDATE SET state = excluded.state, ended_at = excluded.ended_at`)
+		if err != nil {
+			return err
+		}
+	}
+	if later >= complaintsSince { // each has a number that somebody kept, and may be counted
+		columns := complaintColumns + `, lapsed`
+		_, err = t.exec(`INSERT INTO complaints (` + columns + `) SELECT ` + columns + ` FROM later.complaints WHERE true
+			ON CONFLICT (id) DO UPDATE SET confirmed_at = excluded.confirmed_at, proof = excluded.proof, answered_at = excluded.answered_at,
+				keep_until = excluded.keep_until, lapsed = excluded.lapsed`)
 		if err != nil {
 			return err
 		}

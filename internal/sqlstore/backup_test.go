@@ -468,7 +468,7 @@ func TestRewindKnowsEveryTable(t *testing.T) {
 		"meta": "goes back", "people": "goes back", "accounts": "goes back, but for what was frozen or closed since", "addresses": "goes back",
 		"procedures": "ended", "activation_codes": "ended", "outbox": "ended", "devices": "ended", "sessions": "ended",
 		"attempts": "carried over", "marks": "carried over", "used_once": "carried over", "notices": "carried over", "cases": "carried over",
-		"requests":     "carried over",
+		"requests": "carried over", "complaints": "carried over",
 		"audit_people": "goes back", "audit": "goes back, with a row more", "audit_heads": "goes back, with a row more",
 		"schema_migrations": "goes back",
 		"figure_events":     "carried over", "figure_counts": "carried over", "figure_records": "carried over",

@@ -216,6 +216,8 @@ func (t *tx) Sweep(r credential.Retention) (deleted int64, err error) {
 				OR NOT EXISTS (SELECT 1 FROM people p WHERE p.subject = a.subject)) LIMIT $2)`, r.Attempts},
 		{`DELETE FROM marks WHERE (scope, hash, subject) IN (SELECT scope, hash, subject FROM marks WHERE latest < $1 LIMIT $2)`, r.Marks},
 		{`DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE ended_at > 0 AND ended_at < $1 LIMIT $2)`, r.Requests},
+		// Likewise what the figures have not seen.
+		{`DELETE FROM complaints WHERE id IN (SELECT id FROM complaints WHERE keep_until < $1 AND (confirmed_at > 0 OR lapsed = 1) LIMIT $2)`, r.Now},
 		{`DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE ended <> '' AND ended_at < $1 LIMIT $2)`, r.Mails},
 	} {
 		if d.before.IsZero() {

@@ -58,6 +58,7 @@ var inputs = map[string]string{
 	"year": "anio", "activation": "activacion", "image": "imagen", "question": "pregunta", "answer": "respuesta", "phone": "telefono",
 	"agreed": "acuerdo", "current": "actual", "old_code": "codigo", "act_kind": "que",
 	"understood": "entiendo", "request_kind": "pedido", "request": "texto",
+	"complaint_kind": "tipo", "topic": "asunto", "complaint": "texto", "complaint_number": "numero", "complaint_code": "codigo",
 	"declared": "declaro", "password": "clave", "repeat": "repita",
 }
 
@@ -109,7 +110,7 @@ func sentence(l *words.Language, refusal *credential.Error, policy credential.Po
 	seconds := max(1, int(math.Ceil(refusal.RetryAfter.Seconds())))
 	until := now.Add(refusal.RetryAfter + time.Minute - 1).Truncate(time.Minute)
 	numbers := []any{
-		"min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "seconds", seconds, "until", l.DateTime(until),
+		"most", l.Number(credential.MaxComplaint), "min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "seconds", seconds, "until", l.DateTime(until),
 	}
 	group, _, _ := strings.Cut(refusal.Field, ".")
 	if key := "rule." + group + "." + refusal.Rule; group != "" && l.Has(key) {

@@ -219,6 +219,10 @@ func (s *Server) actionOf(key string) string {
 	case "changed_inside", "changed_kept", "address_cancelled", "conflict_other_change", "denied_level",
 		"questions_renewed", "not_found_own_questions":
 		return pathAccount
+	case "too_large_complaint", "not_found_complaint", "expired_complaint_over":
+		return pathComplaints
+	case "not_found_complaint_shown":
+		return pathComplaintFollow
 	case "expired_unlock_over":
 		return pathUnlock
 	case "denied_proof", "not_found_objection", "expired_objected", "expired_objection":

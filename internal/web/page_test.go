@@ -183,6 +183,15 @@ func views(s *Server) []shown {
 	rule := func(field, rule string) problem {
 		return problem{Field: field, Text: s.Words.Text(rule, "min", 12, "max", 256, "least", 3)}
 	}
+	complaint := complaintView{
+		base: calmOutside(s, "complaint.title"), Number: "Q-AB23-CD45", Kind: "Queja", Topic: "Otro", Received: "5 de marzo de 2026",
+		LastDay: "20 de marzo de 2026", Until: "12 de marzo de 2026, 10:00",
+	}
+	standing := func(state, code, mask, action string) complaintView {
+		c := complaint
+		c.State, c.Code, c.Mask, c.Action = state, code, mask, action
+		return c
+	}
 	list := []shown{
 		{"transparency", "empty", transparencyOf(s, zero, "", &stats.Published{Until: "2026-11-19"})},
 		{"transparency", "full", transparencyOf(s, calmOutside(s, "transparency.title"), "", sampleFigures())},
@@ -220,7 +229,24 @@ func views(s *Server) []shown {
 			{When: "5 de marzo de 2026, 10:00", What: "Se ingresó a la cuenta", Who: "En el sitio"},
 			{When: "4 de marzo de 2026, 10:00", What: "Se entregó un código", Who: "Personal", Office: "Quito", Reason: "Vino con su cédula", To: "n•••@x.ec", Reference: "ABCD-2345"},
 		}, CSV: pathHistory + ".csv", MadeAt: "5 de marzo de 2026, 10:00", Page: 2, Newer: pathHistory, Older: pathHistory + "?pagina=3"}},
-		{"unlock", "zero", unlockView{base: zero}},
+		{"complaints", "zero", complaintsView{base: zero}},
+		{"complaints", "full", complaintsView{
+			base: fullOutside(s, "complaints.title"), Text: "\n<b>=1+1</b>", Email: "nina@@gmail", Most: "2.000", Days: 15, Inside: true,
+			Reference: "ABCD-2345", Named: true, Captcha: `{"parameters":{}}`,
+			Kinds:  sampleChoices(s, "complaints.kind.", "praise", "complaint", "suggestion", "praise"),
+			Topics: sampleChoices(s, "complaints.topic.", "unlock", "generate", "unlock"),
+			Problems: problems{
+				rule("tipo", "rule.complaint_kind.choose"), rule("asunto", "rule.topic.choose"), rule("texto", "rule.complaint.empty"),
+				rule("correo", "rule.email.shape"), rule("altcha", "rule.captcha.missing"),
+			},
+		}},
+		{"complaint_follow", "zero", followView{base: zero}},
+		{"complaint_follow", "problems", followView{
+			base: fullOutside(s, "follow.title"), Number: "Q-2222-3333", Code: "x",
+			Problems: problems{rule("numero", "rule.complaint_number.empty"), rule("codigo", "rule.complaint_code.wrong")},
+		}},
+		{"complaint", "zero", complaintView{base: zero}},
+		{"complaint_done", "zero", complaintView{base: zero}},
 		{"unlock", "problems", unlockView{
 			base: fullOutside(s, "unlock.title"), numberView: numberView{Documents: documents}, Captcha: `{"parameters":{}}`,
 			Problems: problems{rule("numero", "rule.number.empty"), rule("altcha", "rule.captcha.missing")},
@@ -443,6 +469,12 @@ func views(s *Server) []shown {
 	for _, key := range messageKeys() {
 		list = append(list, shown{"message", key, messageView{base: calmOutside(s, "message."+key+".title"), Key: key, Action: s.actionOf(key), Ways: namesWays(key)}})
 	}
+	for _, state := range []string{"answered", "confirmed", "waiting", "unconfirmed", "late"} {
+		list = append(list,
+			shown{"complaint", state, standing(state, "", "", "")},
+			shown{"complaint_done", state, standing(state, "ABCDE-FGHJ-KLMN", "m•••••@gmail.com", "")})
+	}
+	list = append(list, shown{"complaint", "to confirm", standing("waiting", "", "", PathComplaintConfirm+"/t")})
 	return list
 }
 
@@ -938,7 +970,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 		pathOwnQuestion, pathClave, pathDone, PathStart + "/mas-tiempo", PathStart + "/terminar", PathLink, PathLink + "/reenviar", pathHelp, pathLogIn,
 		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear",
 		PathDemoService + "actualizar-datos", pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", pathRenew, pathClosing, pathRights, pathRights + "/descarga", "/demo/personas", "/demo/personas.json", "/demo/correo",
-		pathTransparency, pathFiguresCSV, pathFiguresJSON,
+		pathTransparency, pathFiguresCSV, pathFiguresJSON, pathComplaints, pathComplaintFollow, PathComplaintConfirm + "/t",
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {

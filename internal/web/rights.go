@@ -104,19 +104,20 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) error {
 // The shape of the file is in docs/mis-datos.md; what is not known is left out.
 
 type dataFile struct {
-	Format    string        `json:"formato"`
-	Made      string        `json:"generado"`
-	Record    dataRecord    `json:"registro"`
-	Account   dataAccount   `json:"cuenta"`
-	Addresses []dataAddress `json:"correos"`
-	Former    []dataAddress `json:"correos_anteriores"`
-	Change    *dataChange   `json:"cambio_de_correo,omitempty"`
-	Sessions  []dataSession `json:"sesiones"`
-	Devices   int           `json:"equipos_conocidos"`
-	Agreement *dataAgreed   `json:"acuerdo,omitempty"`
-	Acts      []dataAct     `json:"historia"`
-	AllActs   bool          `json:"historia_completa"`
-	Requests  []dataRequest `json:"solicitudes"`
+	Format     string          `json:"formato"`
+	Made       string          `json:"generado"`
+	Record     dataRecord      `json:"registro"`
+	Account    dataAccount     `json:"cuenta"`
+	Addresses  []dataAddress   `json:"correos"`
+	Former     []dataAddress   `json:"correos_anteriores"`
+	Change     *dataChange     `json:"cambio_de_correo,omitempty"`
+	Sessions   []dataSession   `json:"sesiones"`
+	Devices    int             `json:"equipos_conocidos"`
+	Agreement  *dataAgreed     `json:"acuerdo,omitempty"`
+	Acts       []dataAct       `json:"historia"`
+	AllActs    bool            `json:"historia_completa"`
+	Requests   []dataRequest   `json:"solicitudes"`
+	Complaints []dataComplaint `json:"quejas"`
 }
 
 type dataRecord struct {
@@ -191,6 +192,18 @@ type dataRequest struct {
 	State     string `json:"estado"`
 }
 
+type dataComplaint struct {
+	Number    string `json:"numero"`
+	Kind      string `json:"tipo"`
+	Topic     string `json:"tramite"`
+	Text      string `json:"texto"`
+	Email     string `json:"correo,omitempty"`
+	Reference string `json:"referencia,omitempty"`
+	At        string `json:"recibida"`
+	LastDay   string `json:"ultimo_dia"`
+	Answered  string `json:"contestada,omitempty"`
+}
+
 // dataFormat names the shape; whoever changes it changes the number.
 const dataFormat = "aldaba/mis-datos/1"
 
@@ -206,7 +219,7 @@ func (s *Server) dataOf(e credential.Export) dataFile {
 		Account: dataAccount{
 			Level: int(a.Level), LevelName: a.Level.String(), Made: moment(a.CreatedAt), Proven: moment(a.ProvenAt), Phone: a.Phone.Reveal(), Questions: []string{},
 		},
-		Addresses: []dataAddress{}, Former: []dataAddress{}, Sessions: []dataSession{}, Acts: []dataAct{}, Requests: []dataRequest{},
+		Addresses: []dataAddress{}, Former: []dataAddress{}, Sessions: []dataSession{}, Acts: []dataAct{}, Requests: []dataRequest{}, Complaints: []dataComplaint{},
 	}
 	for _, audience := range p.Audiences {
 		file.Record.Audiences = append(file.Record.Audiences, string(audience))
@@ -245,6 +258,12 @@ func (s *Server) dataOf(e credential.Export) dataFile {
 	for _, q := range e.Requests {
 		one := s.requestOf(q)
 		file.Requests = append(file.Requests, dataRequest{one.Kind, q.Text.Reveal(), q.Reference, moment(q.CreatedAt), one.LastDay, one.State})
+	}
+	for _, c := range e.Complaints {
+		file.Complaints = append(file.Complaints, dataComplaint{
+			c.Number, s.Words.Text("complaints.kind." + string(c.Kind)), s.Words.Text("complaints.topic." + string(c.Topic)), c.Text.Reveal(),
+			c.Email.Reveal(), c.Reference, moment(c.ReceivedAt), s.Words.Date(c.DueAt), moment(c.AnsweredAt),
+		})
 	}
 	return file
 }

@@ -72,7 +72,8 @@ func New(c Config) (*Server, error) {
 }
 
 // Limits of what a request may bring. The longest honest form (ten answers of
-// 100 characters) is under 4 KiB, a captcha solution under 4 KiB.
+// 100 characters) is under 4 KiB, a captcha solution under 4 KiB. Complaints may
+// bring more (complaints.go).
 const (
 	maxBody      = 64 << 10
 	maxHeader    = 16 << 10
@@ -172,6 +173,13 @@ func (s *Server) Citizens() http.Handler {
 	handle("GET "+pathTransparency, s.showTransparency)
 	handle("GET "+pathFiguresCSV, s.figuresCSV)
 	handle("GET "+pathFiguresJSON, s.figuresJSON)
+	handle("GET "+pathComplaints, s.showComplaints)
+	handle("POST "+pathComplaints, s.makeComplaint)
+	handle("GET "+pathComplaintDone, s.showComplaintDone)
+	handle("GET "+pathComplaintFollow, s.showFollow)
+	handle("POST "+pathComplaintFollow, s.follow)
+	handle("GET "+PathComplaintConfirm+"/{token}", s.showConfirm)
+	handle("POST "+PathComplaintConfirm+"/{token}", s.confirmComplaint)
 	handle("GET "+pathLogIn, s.showLogIn)
 	handle("POST "+pathLogIn, s.logIn)
 	handle("GET "+pathLogOut, s.said("logged_out"))
@@ -224,7 +232,7 @@ func (s *Server) Citizens() http.Handler {
 
 	var h http.Handler = s.otherPages(mux)
 	h = s.origin.Handler(h)
-	h = http.MaxBytesHandler(h, maxBody)
+	h = bounded(h)
 	h = s.headers(h)
 	h = s.logged(h, mux) // outermost: it sees every status
 	return h

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +65,7 @@ func Run(t *testing.T, create func(t testing.TB) Database) {
 		{"Devices", devices},
 		{"Sessions", sessions},
 		{"Requests", requests},
+		{"Complaints", complaints},
 		{"ActivationCodes", activationCodes},
 		{"ActivationCodeRace", activationCodeRace},
 		{"Notices", notices},
@@ -825,6 +827,121 @@ func requests(t *testing.T, e *env) {
 	if got := of(newSubject()); len(got) != 0 {
 		t.Errorf("Requests of nobody: %v", got)
 	}
+}
+
+func complaints(t *testing.T, e *env) {
+	s := newSubject()
+	written := func(number string, at time.Time) credential.Complaint {
+		return credential.Complaint{
+			ID: newID(), Number: number, Kind: credential.Complain, Topic: credential.TopicUnlock, Text: credential.NewText("Dos líneas\n=1+1 <b>"),
+			Email: mustEmail(t, "rosa@correo.example"), Reference: "ABCD-2345", ReceivedAt: at, DueAt: at.Add(15 * 24 * time.Hour),
+			ConfirmUntil: at.Add(7 * 24 * time.Hour), KeepUntil: at.Add(365 * 24 * time.Hour),
+		}
+	}
+	first, second, third := written("Q-2222-3333", t0), written("Q-4444-5555", t0.Add(time.Minute)), written("Q-6666-7777", t0.Add(2*time.Minute))
+	second.Subject, second.Email, second.Reference = s, credential.Email{}, ""
+	second.ConfirmedAt, second.Proof = second.ReceivedAt, credential.BySession
+	third.Kind = credential.Praise
+	for _, c := range []credential.Complaint{third, first, second} {
+		e.update(t, c.Subject, func(tx credential.Tx) error { return tx.CreateComplaint(c) })
+	}
+	taken, tries := first, 0
+	taken.ID = newID()
+	e.update(t, s, func(tx credential.Tx) error {
+		tries++
+		if tries == 2 { // whoever draws a number that is taken draws again
+			taken.Number = "Q-8888-9999"
+		}
+		return tx.CreateComplaint(taken)
+	})
+	if tries != 2 {
+		t.Errorf("a number that is taken: %d tries", tries)
+	}
+	byID := func(id credential.ID) (credential.Complaint, error) {
+		var c credential.Complaint
+		err := e.store.View(t.Context(), func(tx credential.Tx) (err error) {
+			c, err = tx.Complaint(id)
+			return err
+		})
+		return c, err
+	}
+	for _, want := range []credential.Complaint{first, second, third} {
+		got, err := byID(want.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "Complaint", got, want)
+		same(t, "ComplaintNumbered", read(t, e, func(tx credential.Tx) (credential.Complaint, error) { return tx.ComplaintNumbered(want.Number) }), want)
+	}
+	if _, err := byID(newID()); !errors.Is(err, credential.ErrNoRow) {
+		t.Errorf("Complaint of nothing: %v", err)
+	}
+	open := func(since time.Time, n int) []credential.Complaint {
+		return read(t, e, func(tx credential.Tx) ([]credential.Complaint, error) { return tx.OpenComplaints(since, n) })
+	}
+	same(t, "OpenComplaints", open(second.ReceivedAt, 9), []credential.Complaint{second, third})
+	same(t, "OpenComplaints, one", open(second.ReceivedAt, 1), []credential.Complaint{second})
+	of := func(s credential.Subject) []credential.Complaint {
+		return read(t, e, func(tx credential.Tx) ([]credential.Complaint, error) { return tx.ComplaintsOf(s) })
+	}
+	same(t, "ComplaintsOf", of(s), []credential.Complaint{second})
+	if got := of(credential.Subject{}); len(got) != 0 {
+		t.Errorf("ComplaintsOf nobody: %d", len(got))
+	}
+
+	// Confirmed once, by one of many.
+	at, keep := t0.Add(time.Hour), t0.Add(3*365*24*time.Hour)
+	var won atomic.Int32
+	together(e, 8, func(_ int, store Store) {
+		err := store.Update(t.Context(), first.ID.Shard(), func(tx credential.Tx) error {
+			done, err := tx.ConfirmComplaint(first.ID, credential.ByMail, at, keep)
+			if done {
+				won.Add(1)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	first.ConfirmedAt, first.Proof, first.KeepUntil = at, credential.ByMail, keep
+	if got, err := byID(first.ID); err != nil || won.Load() != 1 {
+		t.Errorf("%d confirmed it, want 1; %v", won.Load(), err)
+	} else {
+		same(t, "Complaint, confirmed", got, first)
+	}
+	// What nobody confirmed lapses once, and cannot be confirmed after that.
+	lapse := func(before time.Time) (all []credential.LapsedComplaint) {
+		e.update(t, s, func(tx credential.Tx) (err error) {
+			all, err = tx.LapseComplaints(before, 9)
+			return err
+		})
+		return all
+	}
+	if got := lapse(taken.ConfirmUntil); len(got) != 0 {
+		t.Errorf("lapsed at the instant itself: %v", got)
+	}
+	same(t, "LapseComplaints", lapse(third.ConfirmUntil), []credential.LapsedComplaint{{Kind: taken.Kind, Until: taken.ConfirmUntil}})
+	same(t, "LapseComplaints, later", lapse(third.ConfirmUntil.Add(1)), []credential.LapsedComplaint(nil))
+	same(t, "LapseComplaints, a millisecond later", lapse(third.ConfirmUntil.Add(time.Millisecond)), []credential.LapsedComplaint{{Kind: third.Kind, Until: third.ConfirmUntil}})
+	e.update(t, s, func(tx credential.Tx) error {
+		done, err := tx.ConfirmComplaint(third.ID, credential.ByMail, at, keep)
+		if done {
+			t.Error("what lapsed was confirmed")
+		}
+		return err
+	})
+	// Swept past its end, and what the figures have not seen stays.
+	unseen := written("Q-2345-2345", t0.Add(time.Second))
+	e.update(t, s, func(tx credential.Tx) error { return tx.CreateComplaint(unseen) })
+	e.update(t, s, func(tx credential.Tx) error {
+		n, err := tx.Sweep(credential.Retention{Now: third.KeepUntil.Add(time.Minute)})
+		if n != 3 {
+			t.Errorf("Sweep = %d, want the two that lapsed and the one of a session", n)
+		}
+		return err
+	})
+	same(t, "what is left", open(t0, 9), []credential.Complaint{first, unseen})
 }
 
 func sessions(t *testing.T, e *env) {
@@ -1748,7 +1865,7 @@ func startersAtOnce(t *testing.T, e *env) {
 		t.Fatal(err)
 	}
 	for _, table := range []string{"meta", "people", "accounts", "addresses", "procedures", "attempts", "marks", "used_once", "devices",
-		"activation_codes", "sessions", "requests", "notices", "cases", "outbox", "audit_people", "audit", "audit_heads",
+		"activation_codes", "sessions", "requests", "complaints", "notices", "cases", "outbox", "audit_people", "audit", "audit_heads",
 		"figure_events", "figure_counts", "figure_records", "schema_migrations"} {
 		e.Exec(t, "DROP TABLE "+table)
 	}
