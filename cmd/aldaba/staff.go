@@ -11,6 +11,7 @@ import (
 type staffCommand struct {
 	ActivationCode staffActivationCode `cmd:"" help:"Make a one-use activation code for somebody whom staff saw, valid for a day."`
 	Address        staffAddress        `cmd:"" help:"Take down the e-mail of somebody whom staff saw, as verified in person."`
+	Complaints     staffComplaints     `cmd:"" help:"List the complaints, suggestions and praise that nobody answered yet, oldest first."`
 }
 
 // seen is somebody whom staff saw, and why they do what they do.

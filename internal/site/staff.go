@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -132,4 +133,41 @@ func DemoPolicy(ctx context.Context, dir, database string, keys *credential.KeyR
 	}
 	policy, err := credential.Preset(name)
 	return policy, clock.Now, err
+}
+
+// ReadComplaint is a complaint as staff read it.
+type ReadComplaint struct {
+	Number, Kind, Topic      string
+	Received, LastDay, Proof string // days as YYYY-MM-DD; the proof as it is stored, "none" without one
+	Email, Reference, Text   string
+}
+
+// OpenComplaints gives up to n complaints that nobody answered, received from a day
+// on (YYYY-MM-DD, empty for the first), oldest first. The audit notes that they were
+// read. Of the configuration it needs database, keys, policy and clock.
+func OpenComplaints(ctx context.Context, c Config, since string, n int) (read []ReadComplaint, err error) {
+	var from time.Time
+	if since != "" {
+		from, err = time.ParseInLocation(time.DateOnly, since, credential.Zone)
+		if err != nil {
+			return nil, errors.New(since + " is no day; write one as 2026-11-20")
+		}
+	}
+	var list []credential.Complaint
+	err = besides(ctx, c, func(service *credential.Service) (err error) {
+		list, err = service.OpenComplaints(ctx, credential.Actor{Kind: credential.Staff, Route: "staff complaints"}, from, n)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l := words.Spanish()
+	for _, one := range list {
+		read = append(read, ReadComplaint{
+			Number: one.Number, Kind: l.Text("complaints.kind." + string(one.Kind)), Topic: l.Text("complaints.topic." + string(one.Topic)),
+			Received: one.ReceivedAt.In(credential.Zone).Format(time.DateOnly), LastDay: one.DueAt.In(credential.Zone).Format(time.DateOnly),
+			Proof: cmp.Or(string(one.Proof), "none"), Email: one.Email.Reveal(), Reference: one.Reference, Text: one.Text.Reveal(),
+		})
+	}
+	return read, nil
 }
