@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -313,7 +314,20 @@ func onePageForAll(t *testing.T, dsn string, kind credential.ProcedureKind) {
 	// relay took it: its time counts from then.
 	mailed := func(n int) {
 		w.waitFor("mail", func() bool { return len(w.mails(owner.Email, "")) == n })
-		w.settled()
+		w.waitFor("note of it", func() (noted bool) {
+			at := slices.IndexFunc(walkers, func(r *walker) bool { return r.name == owner.Case })
+			text, _, _ := strings.Cut(walkers[at].b.cookies["tramite"], ".")
+			id, _ := credential.ParseID(text)
+			err := w.site.Store.View(t.Context(), func(tx credential.Tx) error {
+				p, err := tx.Procedure(id)
+				noted = !p.Accepted.IsZero()
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return noted
+		})
 	}
 	mailed(1)
 	look("the relay has answered")
