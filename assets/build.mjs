@@ -51,8 +51,8 @@ async function script(entry, banner) {
   return result.outputFiles[0].contents;
 }
 
-async function styles() {
-  const compiled = sass.compile(join(here, 'src', 'aldaba.scss'), {
+async function styles(entry, banner) {
+  const compiled = sass.compile(join(here, 'src', entry), {
     loadPaths: [join(here, 'node_modules')],
     quietDeps: true,
     style: 'expanded',
@@ -62,13 +62,13 @@ async function styles() {
     minify: true,
     target: browsers,
     charset: 'utf8',
-    banner: '/* Aldaba. With GOV.UK Frontend, MIT: third_party/licenses */',
+    banner,
   });
   return Buffer.from(code);
 }
 
 const files = {
-  'aldaba.css': await styles(),
+  'aldaba.css': await styles('aldaba.scss', '/* Aldaba. With GOV.UK Frontend, MIT: third_party/licenses */'),
   'favicon.svg': await readFile(join(here, 'src', 'favicon.svg')),
   'aldaba.js': await script('aldaba.js', '/* Aldaba. With GOV.UK Frontend, MIT: third_party/licenses */'),
   'altcha.js': await script('captcha.js', '/* Aldaba. With ALTCHA, MIT: third_party/licenses */'),
@@ -86,14 +86,17 @@ for (const name of (await readdir(join(here, 'src', 'images'))).sort()) {
   images[`image-${name}`] = contents;
 }
 
+// Styles of one page alone are loaded by it besides the others'.
+const single = { 'sheet.css': await styles('sheet.scss', '') };
+
 // Only the files built here are written or removed; others (icons) stay.
 await mkdir(out, { recursive: true });
 for (const name of await readdir(out)) {
-  if (/\.(css|js)$|^image-/.test(name) && !(name in files) && !(name in images)) {
+  if (/\.(css|js)$|^image-/.test(name) && !(name in files) && !(name in images) && !(name in single)) {
     await rm(join(out, name));
   }
 }
-for (const [name, contents] of Object.entries(images)) {
+for (const [name, contents] of Object.entries({ ...images, ...single })) {
   await writeFile(join(out, name), contents);
 }
 let sum = 0;

@@ -165,12 +165,14 @@ func ficha2026() Policy {
 func Preset(name string) (Policy, error) {
 	p, ok := presets[name]
 	if !ok {
-		known := slices.Sorted(maps.Keys(presets))
-		return Policy{}, fmt.Errorf("policy %q is not known; choose %s", name, strings.Join(known, ", "))
+		return Policy{}, fmt.Errorf("policy %q is not known; choose %s", name, strings.Join(Presets(), ", "))
 	}
 	p.Name = name
 	return p, nil
 }
+
+// Presets lists the names of the presets, in order.
+func Presets() []string { return slices.Sorted(maps.Keys(presets)) }
 
 // A setting is one key of the policy with its sane range. Exactly one of
 // number, duration and choice is set.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -35,6 +36,14 @@ type Institution struct {
 	Dark       *Palette
 	AnswerDays int                        // within which a complaint is answered
 	Services   []credential.OnlineService // by group, in the order of the page
+	Sheets     []Sheet                    // of its procedures, in order of their names
+	Security   SecurityContact            // the zero one is not published
+}
+
+// SecurityContact is where somebody who found a fault of the site tells it (RFC 9116).
+type SecurityContact struct {
+	Contact string // a mailto: or https: address
+	Policy  string // how the institution deals with what it is told; may be empty
 }
 
 // Office is a place where people are seen. Hours is never empty.
@@ -75,6 +84,7 @@ func Read(name string, folder fs.FS, local bool) (Institution, error) {
 		theirs, _ := errors.AsType[settings.Faults](s.Done())
 		faults = append(faults, theirs...)
 	}
+	faults = append(faults, readSheets(name, folder, local, &i)...)
 	faults = append(faults, strangers(name, folder)...)
 	if len(faults) > 0 {
 		return Institution{}, faults
@@ -172,6 +182,27 @@ func readMain(s source, folder fs.FS, i *Institution) {
 	i.Light = s.palette("colours.light", lightGrounds)
 	i.Dark = s.palette("colours.dark", darkGrounds)
 	i.Offices = s.offices(i.Hours)
+	i.Security = s.security()
+}
+
+// security reads whom to tell of a fault of the site; the table may be left out.
+func (s source) security() (c SecurityContact) {
+	const table, key, policy = "security", "security.contact", "security.policy"
+	text, ok := s.text(key, s.HasTable(table), "mailto:seguridad@institucion.example", maxURL)
+	if ok {
+		u, err := url.Parse(text)
+		switch {
+		case err == nil && u.Scheme == "mailto":
+			if _, err = credential.ParseEmail(u.Opaque); err != nil || u.RawQuery != "" {
+				s.Wrong(key, "%q is no mail address; write such as \"mailto:seguridad@institucion.example\"", settings.Printable(text))
+			}
+		case err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil:
+			s.Wrong(key, "%q is neither a mailto: nor an https: address; write such as \"mailto:seguridad@institucion.example\"", settings.Printable(text))
+		}
+		c.Contact = text
+	}
+	c.Policy = s.optionalAddress(policy, "https://www.institucion.example/seguridad")
+	return c
 }
 
 // names gives the names of the tables below one, and says what is wrong with them.
@@ -233,6 +264,6 @@ func Example() Institution {
 	if err != nil {
 		return Institution{}
 	}
-	i.Services, i.Offices = slices.Clone(i.Services), slices.Clone(i.Offices)
+	i.Services, i.Offices, i.Sheets = slices.Clone(i.Services), slices.Clone(i.Offices), slices.Clone(i.Sheets)
 	return i
 }

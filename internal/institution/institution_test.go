@@ -71,9 +71,12 @@ func folder(t *testing.T, pairs ...string) fstest.MapFS {
 		mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(goodServices)},
 		"logo.svg": {Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>`)}, "LEAME.md": {},
 	}
+	for _, p := range procedures {
+		files[sheetPath(p)] = &fstest.MapFile{Data: []byte(strings.Replace(goodSheet, "PROCEDURE", string(p), 1))}
+	}
 	for i := 0; i < len(pairs); i += 2 {
 		found := false
-		for _, name := range []string{mainFile, servicesFile} {
+		for _, name := range []string{mainFile, servicesFile, sheetPath(Generate)} {
 			if text := string(files[name].Data); strings.Contains(text, pairs[i]) {
 				found = true
 				files[name].Data = []byte(strings.Replace(text, pairs[i], pairs[i+1], 1))

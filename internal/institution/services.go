@@ -115,6 +115,15 @@ func (s source) address(key, example string) string {
 	return ""
 }
 
+// optionalAddress is address where the key may be left out.
+func (s source) optionalAddress(key, example string) string {
+	if !s.Has(key) {
+		_, _ = s.text(key, false, example, maxURL) // known now
+		return ""
+	}
+	return s.address(key, example)
+}
+
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()

@@ -193,17 +193,17 @@ func (d *Document) add(content []byte, table string, e *unstable.Node) {
 		d.fault(line, path, "is already set on line %d; leave one of them", first.line)
 		return
 	}
-	v := valueOf(e.Value())
+	v := valueOf(content, e.Value())
 	v.line = line
 	d.values[path] = v
 }
 
-func valueOf(n *unstable.Node) value {
-	v := value{kind: n.Kind, text: string(n.Data)}
+func valueOf(content []byte, n *unstable.Node) value {
+	v := value{line: lineAt(content, min(int(n.Raw.Offset), len(content))), kind: n.Kind, text: string(n.Data)}
 	if n.Kind == unstable.Array {
 		inside := n.Children()
 		for inside.Next() {
-			v.list = append(v.list, valueOf(inside.Node()))
+			v.list = append(v.list, valueOf(content, inside.Node()))
 		}
 	}
 	return v
@@ -217,6 +217,12 @@ func (d *Document) fault(line int, key, format string, args ...any) {
 // Wrong notes what is wrong with a key that was found.
 func (d *Document) Wrong(key, format string, args ...any) {
 	d.fault(d.values[key].line, key, format, args...)
+}
+
+// WrongItem notes what is wrong with one text of a list, counted from 0, at its own
+// line.
+func (d *Document) WrongItem(key string, item int, format string, args ...any) {
+	d.fault(d.values[key].list[item].line, key, format, args...)
 }
 
 // Text gives a text. ok is false where the key is not there, holds no text, or

@@ -317,7 +317,8 @@ type base struct {
 	Deadline    string // RFC 3339; empty for none
 	DeadlineAt  string // in words
 	CanExtend   bool
-	Extended    bool // more time was asked for just now
+	Extended    bool        // more time was asked for just now
+	Public      *publicView // nil where the page is for who asked for it alone
 	server      *Server
 }
 

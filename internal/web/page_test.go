@@ -37,8 +37,9 @@ func newPages(t *testing.T) *Server {
 		Institution: institution.Institution{
 			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Official: true, Email: "ayuda@example.com",
 			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: sampleOffices,
-			Logo: institution.Logo{File: "logo.svg", Content: []byte("<svg/>")},
+			Logo: institution.Logo{File: "logo.svg", Content: []byte("<svg/>")}, Sheets: sampleSheets,
 		},
+		PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
 	}}
 	var err error
 	s.assets, err = loadAssets(s.Institution)
@@ -56,6 +57,29 @@ var sampleOffices = []institution.Office{
 	{Name: "Centro Norte", Address: "Calle Larga 1", City: "Quito", Map: "https://mapa.example/1", Hours: "de 08:00 a 17:00"},
 	{Name: "Centro de Loja", Address: "Calle Corta 2", City: "Loja", Map: "https://mapa.example/2", Hours: "de 08:00 a 13:00"},
 	{Name: "Centro Sur", Address: "Calle Ancha 3", City: "Quito", Map: "https://mapa.example/3", Hours: "de 08:00 a 17:00"},
+}
+
+var sampleSheets = []institution.Sheet{
+	{ID: "cambio", Name: "Cambio", Procedure: institution.Change, Text: "Para cambiarla.", Whom: "Quien la tiene.", Kind: "Servicio", Gets: []string{"Otra"}, Needs: []string{"Cédula."},
+		Cases: []institution.Case{{Title: "Caso", Steps: []string{"Uno."}}}, Laws: []institution.Law{{Name: "Ley", Articles: "Art. 1."}}},
+	{ID: "otro", Name: "Otro", Official: "OTRO TRÁMITE", URL: "https://otro.example/", Text: "Vale {link_life}.", People: []string{"Ecuatoriana", "Extranjera"}, Gets: []string{"Una", "Dos"},
+		Needs: []string{"Cédula."}, Instead: []string{"Código.", "RUC."}, Cases: []institution.Case{{Title: "Caso", Needs: []string{"Correo.", "Tiempo."}, Steps: []string{"{attempts} veces."}}},
+		Laws: []institution.Law{{Name: "Ley", Articles: "Art. 1.", URL: "https://ley.example/1"}}, Words: []string{"contraseña"}},
+}
+
+// sampleSheet is the view of a sheet as the handler makes it.
+func sampleSheet(s *Server, b base, sheet institution.Sheet, figures *stats.Published) sheetView {
+	with := *s
+	with.Service, with.Figures = new(credential.Service), func(context.Context) (*stats.Published, error) {
+		if figures == nil {
+			return nil, errors.New("away")
+		}
+		return figures, nil
+	}
+	v := with.sheet(httptest.NewRequest(http.MethodGet, pathSheets+"/"+sheet.ID, nil), sheet)
+	b.Public = v.Public
+	v.base = b
+	return v
 }
 
 var sampleServices = servicesView{Groups: []serviceGroup{
@@ -196,6 +220,9 @@ func views(s *Server) []shown {
 		{"transparency", "empty", transparencyOf(s, zero, "", &stats.Published{Until: "2026-11-19"})},
 		{"transparency", "full", transparencyOf(s, calmOutside(s, "transparency.title"), "", sampleFigures())},
 		{"transparency", "another month", transparencyOf(s, calmOutside(s, "transparency.title"), "?mes=2026-10", sampleFigures())},
+		{"sheet", "no figures", sampleSheet(s, zero, sampleSheets[0], nil)},
+		{"sheet", "full", sampleSheet(s, calmOutside(s, "sheets.title"), sampleSheets[1], sampleFigures())},
+		{"sheets", "zero", sheetsView{base: zero}}, {"sheets", "full", sheetsView{calmOutside(s, "sheets.title"), sampleSheets}},
 		{"door", "zero", doorView{zero}}, {"door", "full", doorView{calmOutside(s, "door.title")}},
 		{"help", "zero", helpView{base: zero}}, {"help", "full", helpView{calmOutside(s, "help.title"), s.cities()}},
 		{"not_open", "staff", notOpenView{base{Title: "Título", Institution: s.Institution, Demo: true, Staff: true, server: s}, "counter"}},
@@ -971,6 +998,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear",
 		PathDemoService + "actualizar-datos", pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", pathRenew, pathClosing, pathRights, pathRights + "/descarga", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		pathTransparency, pathFiguresCSV, pathFiguresJSON, pathComplaints, pathComplaintFollow, PathComplaintConfirm + "/t",
+		pathSheets, pathSheets + "/cambio", pathSheets + "/cambio.pdf", pathSheets + "/otro", pathSheets + "/otro.pdf",
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {

@@ -170,6 +170,8 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+PathObjection+"/{token}", s.object)
 
 	handle("GET "+pathHelp, s.help)
+	handle("GET "+pathSheets, s.showSheets)
+	handle("GET "+pathSheets+"/{name}", s.showSheet)
 	handle("GET "+pathTransparency, s.showTransparency)
 	handle("GET "+pathFiguresCSV, s.figuresCSV)
 	handle("GET "+pathFiguresJSON, s.figuresJSON)

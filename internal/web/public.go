@@ -1,0 +1,51 @@
+package web
+
+import (
+	"net/http"
+	"time"
+)
+
+// publicView is what a page that anybody may find and pass on says of itself to
+// search engines and to whoever shows its address.
+type publicView struct {
+	Text    string // what it is about
+	Address string
+	Picture string // address of the picture beside it
+	Index   bool   // search engines may show it: not in a demo or an example
+}
+
+// public is base for such a page.
+func (s *Server) public(r *http.Request, title, text string) base {
+	b := s.base(r, title)
+	root := s.PublicURL.Scheme + "://" + s.PublicURL.Host
+	b.Public = &publicView{Text: text, Address: root + r.URL.EscapedPath(), Index: s.Demo == nil && s.Institution.Official}
+	picture, err := s.assets.url("social.png")
+	if err == nil {
+		b.Public.Picture = root + picture
+	}
+	return b
+}
+
+// lasting writes how long something lasts, as people say it: what is whole days from
+// two on in days, what is whole hours from two on in hours.
+func (s *Server) lasting(d time.Duration) string {
+	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
+	for _, unit := range []struct {
+		key    string
+		length time.Duration
+		from   int
+	}{{"year", year, 1}, {"day", day, 2}, {"hour", time.Hour, 1}, {"minute", time.Minute, 1}} {
+		n := int(d / unit.length)
+		switch {
+		case n < unit.from || d%unit.length != 0:
+		case n == 1:
+			return s.Words.Text("lasting." + unit.key)
+		default:
+			return s.Words.Text("lasting."+unit.key+"s", "n", n)
+		}
+	}
+	if d > time.Minute {
+		return s.Words.Text("lasting.minutes", "n", int(d.Round(time.Minute)/time.Minute))
+	}
+	return s.Words.Text("lasting.seconds", "n", int(d/time.Second))
+}
