@@ -194,6 +194,7 @@ type Export struct {
 	AllActs    bool // Acts is all of them
 	Requests   []DataRequest
 	Complaints []Complaint // that the person made while logged in
+	Cases      []Case
 	Change     AddressChange
 }
 
@@ -241,6 +242,9 @@ func (s *Service) ExportData(ctx context.Context, by Actor, t SessionToken, curr
 		}
 		if err == nil {
 			v.Complaints, err = tx.ComplaintsOf(subject)
+		}
+		if err == nil {
+			v.Cases, err = tx.Cases(subject)
 		}
 		if err != nil {
 			return err

@@ -588,7 +588,7 @@ func TestDownload(t *testing.T) {
 			keys = append(keys, key)
 		}
 		slices.Sort(keys)
-		want := []string{"acuerdo", "correos", "correos_anteriores", "cuenta", "equipos_conocidos", "formato", "generado", "historia", "historia_completa",
+		want := []string{"acuerdo", "casos", "correos", "correos_anteriores", "cuenta", "equipos_conocidos", "formato", "generado", "historia", "historia_completa",
 			"registro", "sesiones", "solicitudes"}
 		if diff := cmp.Diff(want, keys); diff != "" {
 			t.Errorf("the file's parts (-want +got):\n%s", diff)

@@ -118,6 +118,14 @@ type dataFile struct {
 	AllActs    bool            `json:"historia_completa"`
 	Requests   []dataRequest   `json:"solicitudes"`
 	Complaints []dataComplaint `json:"quejas"`
+	Cases      []dataCase      `json:"casos"`
+}
+
+type dataCase struct {
+	Number string `json:"numero"`
+	About  string `json:"sobre"`
+	Opened string `json:"abierto"`
+	Froze  bool   `json:"congelo"`
 }
 
 type dataRecord struct {
@@ -219,7 +227,7 @@ func (s *Server) dataOf(e credential.Export) dataFile {
 		Account: dataAccount{
 			Level: int(a.Level), LevelName: a.Level.String(), Made: moment(a.CreatedAt), Proven: moment(a.ProvenAt), Phone: a.Phone.Reveal(), Questions: []string{},
 		},
-		Addresses: []dataAddress{}, Former: []dataAddress{}, Sessions: []dataSession{}, Acts: []dataAct{}, Requests: []dataRequest{}, Complaints: []dataComplaint{},
+		Addresses: []dataAddress{}, Former: []dataAddress{}, Sessions: []dataSession{}, Acts: []dataAct{}, Requests: []dataRequest{}, Complaints: []dataComplaint{}, Cases: []dataCase{},
 	}
 	for _, audience := range p.Audiences {
 		file.Record.Audiences = append(file.Record.Audiences, string(audience))
@@ -264,6 +272,9 @@ func (s *Server) dataOf(e credential.Export) dataFile {
 			c.Number, s.Words.Text("complaints.kind." + string(c.Kind)), s.Words.Text("complaints.topic." + string(c.Topic)), c.Text.Reveal(),
 			c.Email.Reveal(), c.Reference, moment(c.ReceivedAt), s.Words.Date(c.DueAt), moment(c.AnsweredAt),
 		})
+	}
+	for _, c := range e.Cases {
+		file.Cases = append(file.Cases, dataCase{c.Number, s.Words.Text("objection.kind." + string(c.Kind)), moment(c.OpenedAt), c.Froze})
 	}
 	return file
 }
