@@ -589,7 +589,7 @@ func TestDownload(t *testing.T) {
 		}
 		slices.Sort(keys)
 		want := []string{"acuerdo", "casos", "correos", "correos_anteriores", "cuenta", "equipos_conocidos", "formato", "generado", "historia", "historia_completa",
-			"registro", "sesiones", "solicitudes"}
+			"quejas", "registro", "sesiones", "solicitudes"}
 		if diff := cmp.Diff(want, keys); diff != "" {
 			t.Errorf("the file's parts (-want +got):\n%s", diff)
 		}
