@@ -67,6 +67,11 @@ const (
 
 	ActRegisterAddress Act = "register_address" // an import changed an address
 	ActRegisterDeath   Act = "register_death"   // an import says that the person died
+
+	// ActFiguresRecorded is the act of adding to the public figures what never changes
+	// again: a closed month, earlier ones, a correction. It is about nobody: its row
+	// stands under the zero [Subject].
+	ActFiguresRecorded Act = "figures_recorded"
 )
 
 // AuditEntry is what a use case asks to remember.
@@ -142,6 +147,30 @@ func (k *KeyRing) sign(h AuditHeads) AuditHeads {
 // headsHold reports whether the heads were signed by this ring.
 func (k *KeyRing) headsHold(h AuditHeads) bool {
 	return ed25519.Verify(k.PublicKey(), h.message(), h.Signature)
+}
+
+// HeadsHold reports whether the heads, as JSON, were signed by this ring.
+func (k *KeyRing) HeadsHold(text []byte) bool {
+	var heads AuditHeads
+	return json.Unmarshal(text, &heads) == nil && k.headsHold(heads)
+}
+
+// auditEnds is the part of [Tx] that knows where the audit chains end.
+type auditEnds interface {
+	AuditLast(shard uint8) (seq int64, mac []byte, err error)
+}
+
+// SignHeads reads the heads of all audit chains in one picture and signs them.
+func (k *KeyRing) SignHeads(tx auditEnds, now time.Time) (AuditHeads, error) {
+	heads := AuditHeads{At: now}
+	for shard := range uint8(AuditShards) {
+		seq, last, err := tx.AuditLast(shard)
+		if err != nil {
+			return AuditHeads{}, err
+		}
+		heads.Seq[shard], heads.MAC[shard] = seq, last
+	}
+	return k.sign(heads), nil
 }
 
 // AuditFault is the first thing wrong in a chain.

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"crypto/ed25519"
-	"encoding/json"
 	"time"
 )
 
@@ -80,11 +79,6 @@ func changeKind(mustChange bool) ProcedureKind {
 	return KindChange
 }
 
-// ActFiguresRecorded is the act of adding to the public figures what never changes
-// again: a closed month, earlier ones, a correction. It is about nobody: its row
-// stands under the zero [Subject].
-const ActFiguresRecorded Act = "figures_recorded"
-
 // SignFigures signs a record of the public figures; FiguresHold reports whether
 // this ring signed it.
 func (k *KeyRing) SignFigures(hash [32]byte) []byte {
@@ -97,30 +91,3 @@ func (k *KeyRing) FiguresHold(hash [32]byte, signature []byte) bool {
 }
 
 func figuresMessage(hash [32]byte) []byte { return append([]byte("aldaba figures\n"), hash[:]...) }
-
-// PublicKey is the key by which anybody checks what the ring signed.
-func (k *KeyRing) PublicKey() ed25519.PublicKey { return k.signer.Public().(ed25519.PublicKey) }
-
-// HeadsHold reports whether the heads, as JSON, were signed by this ring.
-func (k *KeyRing) HeadsHold(text []byte) bool {
-	var heads AuditHeads
-	return json.Unmarshal(text, &heads) == nil && k.headsHold(heads)
-}
-
-// auditEnds is the part of [Tx] that knows where the audit chains end.
-type auditEnds interface {
-	AuditLast(shard uint8) (seq int64, mac []byte, err error)
-}
-
-// SignHeads reads the heads of all audit chains in one picture and signs them.
-func (k *KeyRing) SignHeads(tx auditEnds, now time.Time) (AuditHeads, error) {
-	heads := AuditHeads{At: now}
-	for shard := range uint8(AuditShards) {
-		seq, last, err := tx.AuditLast(shard)
-		if err != nil {
-			return AuditHeads{}, err
-		}
-		heads.Seq[shard], heads.MAC[shard] = seq, last
-	}
-	return k.sign(heads), nil
-}

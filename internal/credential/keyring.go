@@ -283,3 +283,6 @@ func (k *KeyRing) CaptchaKey() []byte { return mac(k.token[0], "captcha key") }
 func (k *KeyRing) rowMAC(purpose string, parts ...[]byte) []byte {
 	return mac(k.audit, "row:"+purpose, parts...)
 }
+
+// PublicKey is the key by which anybody checks what the ring signed.
+func (k *KeyRing) PublicKey() ed25519.PublicKey { return k.signer.Public().(ed25519.PublicKey) }

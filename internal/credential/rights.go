@@ -54,14 +54,11 @@ const (
 	maxExportedActs = 1000
 )
 
-// mainland is the time of mainland Ecuador (America/Guayaquil), in which days of a
-// term are counted.
-var mainland = time.FixedZone("ECT", -5*60*60)
-
-// lastDay gives the last instant of the day that is so many days after an instant's.
+// lastDay gives the last instant of the day in [Zone] that is so many days after an
+// instant's.
 func lastDay(at time.Time, days int) time.Time {
-	local := at.In(mainland)
-	next := time.Date(local.Year(), local.Month(), local.Day()+days+1, 0, 0, 0, 0, mainland)
+	local := at.In(Zone)
+	next := time.Date(local.Year(), local.Month(), local.Day()+days+1, 0, 0, 0, 0, Zone)
 	return next.Add(-time.Millisecond).UTC()
 }
 
@@ -128,7 +125,7 @@ func (s *Service) MakeRequest(ctx context.Context, by Actor, t SessionToken, kin
 	defer s.pressed(PressRequest, &err)
 	now := s.now()
 	var faults Errors
-	if kind != Rectification && kind != Erasure {
+	if !slices.Contains(RequestKinds(), kind) {
 		faults.add(invalid("request_kind", "choose"))
 	}
 	text, fault := parseRequestText(typed)
