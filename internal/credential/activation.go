@@ -134,12 +134,12 @@ func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, o
 		if err != nil {
 			return err
 		}
-		set, err := tx.Addresses(subject)
+		on, err := addressesOf(tx, subject, person)
 		if err != nil {
 			return err
 		}
 		facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now}
-		err = s.notify(tx, news{subject, MailActivationCode, row.ID, true}, onRecord(subject, set, person), facts, now)
+		err = s.notify(tx, news{subject, MailActivationCode, row.ID, true}, on, facts, now)
 		if err != nil {
 			return err
 		}

@@ -155,10 +155,7 @@ func (s *Service) AskAddress(ctx context.Context, by Actor, t SessionToken, form
 	}
 	defer again.leave()
 	subject, person := again.session.Subject, again.person
-	err = s.doAgain(ctx, by, again, now, func(tx Tx, account Account) error {
-		if account.Level < InPerson {
-			return errLevel
-		}
+	err = s.doAgain(ctx, by, again, now, func(tx Tx, _ Account) error {
 		on, err := addressesOf(tx, subject, person)
 		if err != nil {
 			return err
@@ -334,12 +331,7 @@ func (s *Service) EnterOldCode(ctx context.Context, by Actor, t SessionToken, id
 		if p.Generation != charged.Generation {
 			return errOtherChange
 		}
-		today, err := tx.Attempts(p.Subject, BudgetCode)
-		if err != nil {
-			return err
-		}
-		today.giveBack(now)
-		err = tx.SaveAttempts(today)
+		err = giveCodeBack(tx, p.Subject, now)
 		if err != nil {
 			return err
 		}
@@ -375,20 +367,15 @@ func (s *Service) ResendChange(ctx context.Context, by Actor, t SessionToken, id
 	kind := ChangeAddress
 	defer s.observed(PressResend, &kind, &err)
 	now := s.now()
-	var subject Subject
-	err = s.store.View(ctx, func(tx Tx) error {
-		x, err := s.session(tx, t, now)
-		subject = x.Subject
-		return err
-	})
+	x, err := s.sessionNow(ctx, t, now)
 	if err != nil {
 		return err
 	}
-	person, _, err := s.person(ctx, subject)
+	person, _, err := s.person(ctx, x.Subject)
 	if err != nil {
 		return err
 	}
-	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
+	err = s.store.Update(ctx, x.Subject.Shard(), func(tx Tx) error {
 		p, err := s.heldChange(tx, t, InPerson, id, now, StepOldCode, StepSent)
 		if err != nil || p.Attempted.IsZero() {
 			return err
@@ -441,24 +428,16 @@ func (s *Service) ConfirmAddress(ctx context.Context, by Actor, l Link) (err err
 	kind := ChangeAddress
 	defer s.observed(PressLink, &kind, &err)
 	now := s.now()
-	var subject Subject
-	err = s.store.Glance(ctx, func(tx Tx) error {
-		p, err := s.behind(tx, l, now)
-		if err == nil && p.Kind != ChangeAddress {
-			err = errStep
-		}
-		subject = p.Subject
-		return err
-	})
+	first, err := s.linkOf(ctx, l, kind, now)
 	if err != nil {
 		return err
 	}
-	person, found, err := s.person(ctx, subject)
+	person, found, err := s.person(ctx, first.Subject)
 	if err != nil {
 		return err
 	}
 	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
-		p, err := s.behind(tx, l, now)
+		p, err := s.behindOf(tx, l, kind, now)
 		if err != nil {
 			return err
 		}

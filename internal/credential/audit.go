@@ -90,6 +90,13 @@ func entryOf(by Actor, subject Subject, act Act, now time.Time) AuditEntry {
 	return AuditEntry{Subject: subject, Actor: by.Kind, Act: act, At: now, Route: by.Route}
 }
 
+// noted writes an act about somebody, with details.
+func noted(tx Tx, by Actor, subject Subject, act Act, now time.Time, details map[string]string) error {
+	e := entryOf(by, subject, act, now)
+	e.Details = details
+	return tx.Audit(e)
+}
+
 // AuditRow is an entry as it stands in its chain. Person is a random number:
 // the table that joins it to a person is erased with the person, and with it
 // the key that opens Details.

@@ -40,10 +40,7 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 	subject := s.keys.Subject(form.Number)
 	var session Session // zero without one
 	if t != nil {
-		err = s.store.Glance(ctx, func(tx Tx) (err error) {
-			session, err = s.session(tx, *t, now)
-			return err
-		})
+		session, err = s.sessionNow(ctx, *t, now)
 		if err != nil {
 			return Changed{}, err
 		}
@@ -122,9 +119,7 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		if err != nil {
 			return err
 		}
-		entry := entryOf(by, subject, ActClaveChanged, now)
-		entry.Details = map[string]string{"agreement": AgreementVersion, "reference": facts.Reference}
-		return tx.Audit(entry)
+		return noted(tx, by, subject, ActClaveChanged, now, map[string]string{"agreement": AgreementVersion, "reference": facts.Reference})
 	})
 	if err == nil && replaced {
 		err = s.wrongClave(ctx, by, subject, tried, now)
@@ -156,7 +151,7 @@ func (s *Service) renewSession(tx Tx, subject Subject, was Session, token Sessio
 
 // firstClaveLife is how long a clave that the institution handed over can be
 // changed.
-const firstClaveLife = 24 * time.Hour
+const firstClaveLife = day
 
 // checkChange checks what can be said of anybody's form.
 func (s *Service) checkChange(form ChangeForm) (current, clave Password, err error) {

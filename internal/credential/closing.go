@@ -24,21 +24,6 @@ func (a Account) shut() bool { return a.frozen() || a.closed() }
 // was compared with: another one was set, or none opens it any more.
 func (a Account) changedSince(compared Account) bool { return a.Clave != compared.Clave || a.shut() }
 
-// LookInside refuses whoever is not logged in, and notes the use of a session.
-// Expired "session".
-func (s *Service) LookInside(ctx context.Context, t SessionToken) error {
-	now := s.now()
-	var x Session
-	err := s.store.Glance(ctx, func(tx Tx) (err error) {
-		x, err = s.session(tx, t, now)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return s.used(ctx, x, now)
-}
-
 // CloseWeb closes the web way for the number of who is logged in, at any level, and
 // gives the current clave once more. Sessions, devices, links, activation codes
 // and pending changes end; from then on to log in, change, unlock, generate and
@@ -63,18 +48,9 @@ func (s *Service) CloseWeb(ctx context.Context, by Actor, t SessionToken, form C
 	again.token = SessionToken{} // there is no session afterwards
 	err = s.doAgain(ctx, by, again, now, func(tx Tx, account Account) error {
 		account.ClosedAt = now
-		err := tx.SaveAccount(account)
-		if err == nil {
-			err = tx.EndSessions(subject, ID{})
-		}
-		if err == nil {
-			err = tx.ForgetDevices(subject)
-		}
+		err := shutOut(tx, account, now)
 		if err == nil {
 			err = tx.EndProven(subject, ID{}, TimedOut, false, now)
-		}
-		if err == nil {
-			err = endCode(tx, subject, now)
 		}
 		if err != nil {
 			return err

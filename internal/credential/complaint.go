@@ -289,9 +289,7 @@ func countComplaint(tx Tx, kind ComplaintKind, now time.Time) error {
 
 // complaintAct notes an act: on its owner, or on nobody.
 func complaintAct(tx Tx, by Actor, c Complaint, act Act, now time.Time) error {
-	entry := entryOf(by, c.Subject, act, now)
-	entry.Details = map[string]string{"reference": c.Number, "kind": string(c.Kind), "proof": string(c.Proof)}
-	return tx.Audit(entry)
+	return noted(tx, by, c.Subject, act, now, map[string]string{"reference": c.Number, "kind": string(c.Kind), "proof": string(c.Proof)})
 }
 
 // mailComplaint queues the mail to a typed address. It quotes nothing of what was

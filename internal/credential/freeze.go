@@ -70,6 +70,17 @@ func (s *Service) freeze(tx Tx, by Actor, account Account, n Notice, person Pers
 	if !account.frozen() || n.CreatedAt.Before(account.FrozenFrom) {
 		account.FrozenFrom = n.CreatedAt
 	}
+	err := shutOut(tx, account, now)
+	if err != nil {
+		return err
+	}
+	facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now, Browser: by.Browser, Case: number}
+	return s.notify(tx, news{Subject: account.Subject, Kind: MailFrozen}, on, facts, now)
+}
+
+// shutOut saves an account that no clave opens any more, and ends what could still
+// open it: sessions, known devices and an unused code.
+func shutOut(tx Tx, account Account, now time.Time) error {
 	err := tx.SaveAccount(account)
 	if err == nil {
 		err = tx.EndSessions(account.Subject, ID{})
@@ -80,11 +91,7 @@ func (s *Service) freeze(tx Tx, by Actor, account Account, n Notice, person Pers
 	if err == nil {
 		err = endCode(tx, account.Subject, now)
 	}
-	if err != nil {
-		return err
-	}
-	facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now, Browser: by.Browser, Case: number}
-	return s.notify(tx, news{Subject: account.Subject, Kind: MailFrozen}, on, facts, now)
+	return err
 }
 
 // endCode ends a code that staff handed over and nobody has used: whoever has it

@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -24,13 +25,25 @@ func (s *Service) insider(tx Tx, t SessionToken, least Level, now time.Time) (Se
 	return x, account, err
 }
 
+// LookInside refuses whoever is not logged in, and notes the use of a session.
+// Expired "session".
+func (s *Service) LookInside(ctx context.Context, t SessionToken) error {
+	now := s.now()
+	x, err := s.sessionNow(ctx, t, now)
+	if err != nil {
+		return err
+	}
+	return s.used(ctx, x, now)
+}
+
 // provenAgain is who gave the current clave once more inside a session: what can
 // take an account away is not done with a session alone, which may be a forgotten
 // computer's. The caller holds a place in the gate until leave.
 type provenAgain struct {
 	triedClave
 	session Session
-	token   SessionToken // takes the place of the session's
+	token   SessionToken // takes the place of the session's; zero for none
+	least   Level        // that the account must still have
 }
 
 // proveAgain finds the session, lets checked refuse what anybody's form may be
@@ -57,7 +70,7 @@ func (s *Service) proveAgain(ctx context.Context, by Actor, t SessionToken, leas
 	if err != nil {
 		return provenAgain{}, err
 	}
-	a := provenAgain{triedClave: tried, session: x, token: newSessionToken(x.Subject.Shard())}
+	a := provenAgain{triedClave: tried, session: x, token: newSessionToken(x.Subject.Shard()), least: least}
 	if !tried.right {
 		tried.leave()
 		return provenAgain{}, s.wrongAgain(ctx, by, x.Subject, tried, now)
@@ -99,6 +112,9 @@ func (s *Service) doAgain(ctx context.Context, by Actor, a provenAgain, now time
 		if isNoRow(err) {
 			err = errNoSession
 		}
+		if err == nil && account.Level < a.least {
+			err = errLevel
+		}
 		if err == nil {
 			err = f(tx, account)
 		}
@@ -125,4 +141,24 @@ func (s *Service) undoAgain(ctx context.Context, a provenAgain, now time.Time, r
 	ctx, cancel := afterCharge(ctx)
 	defer cancel()
 	return errors.Join(s.giveClaveBack(ctx, a.session.Subject, a.budget, now), refusal)
+}
+
+// tellInside tells every address on record of an act inside a session, and notes
+// it. Of facts, the reference (one is made where there is none) and the last day
+// are taken.
+func (s *Service) tellInside(tx Tx, by Actor, subject Subject, person Person, kind MailKind, act Act, facts MailFacts, now time.Time) error {
+	on, err := addressesOf(tx, subject, person)
+	if err != nil {
+		return err
+	}
+	told, err := s.facts(tx, by, subject, person, cmp.Or(facts.Reference, newReference()), now)
+	if err != nil {
+		return err
+	}
+	told.LastDay = facts.LastDay
+	err = s.notify(tx, news{Subject: subject, Kind: kind}, on, told, now)
+	if err != nil {
+		return err
+	}
+	return noted(tx, by, subject, act, now, map[string]string{"reference": told.Reference})
 }

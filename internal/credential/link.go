@@ -83,6 +83,24 @@ func (s *Service) behind(tx Tx, l Link, now time.Time) (Procedure, error) {
 	return p, nil
 }
 
+// behindOf is behind for the links of one kind; another kind's is refused.
+func (s *Service) behindOf(tx Tx, l Link, kind ProcedureKind, now time.Time) (Procedure, error) {
+	p, err := s.behind(tx, l, now)
+	if err == nil && p.Kind != kind {
+		err = errStep
+	}
+	return p, err
+}
+
+// linkOf is behindOf on its own, for who has yet to read the record of its person.
+func (s *Service) linkOf(ctx context.Context, l Link, kind ProcedureKind, now time.Time) (p Procedure, err error) {
+	err = s.store.Glance(ctx, func(tx Tx) (err error) {
+		p, err = s.behindOf(tx, l, kind, now)
+		return err
+	})
+	return p, err
+}
+
 // addressOver is the rule of a link to a new address whose time is over.
 const addressOver = "address_over"
 

@@ -56,7 +56,7 @@ type Mail struct {
 	Kind       MailKind
 	To         Email     // stored sealed, erased once the mail ended
 	Procedure  ID        // what it is about: a procedure, or a complaint
-	Generation uint16    // of a mail with a link
+	Generation uint16    // of a mail with a link or a code of a procedure
 	Notice     ID        // what its «No fui yo» link refers to; zero without one
 	Facts      MailFacts // stored sealed
 	QueuedAt   time.Time

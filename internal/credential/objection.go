@@ -152,9 +152,7 @@ func (s *Service) Object(ctx context.Context, by Actor, o Objection) (_ Objectio
 		if err != nil {
 			return err
 		}
-		entry := entryOf(by, n.Subject, act, now)
-		entry.Details = map[string]string{"reference": number, "notice": string(n.Kind)}
-		return tx.Audit(entry)
+		return noted(tx, by, n.Subject, act, now, map[string]string{"reference": number, "notice": string(n.Kind)})
 	})
 	if err != nil {
 		return ObjectionDone{}, err

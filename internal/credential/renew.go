@@ -3,7 +3,6 @@ package credential
 import (
 	"context"
 	"strings"
-	"time"
 )
 
 // RenewForm is the personal questions as answered anew: the bank where the policy
@@ -69,9 +68,6 @@ func (s *Service) RenewQuestions(ctx context.Context, by Actor, t SessionToken, 
 	}
 	set := HashAnswers(s.policy.HashParams(), kept)
 	err = s.doAgain(ctx, by, again, now, func(tx Tx, account Account) error {
-		if account.Level < InPerson {
-			return errLevel
-		}
 		account.Answers = set
 		err := tx.SaveAccount(account)
 		if err != nil {
@@ -113,29 +109,4 @@ func givenAnswers(order []PersonalQuestionID, typed map[PersonalQuestionID]strin
 		}
 	}
 	return answers
-}
-
-// tellInside tells every address on record of an act inside a session, and notes
-// it. What facts says besides stands in the notice.
-func (s *Service) tellInside(tx Tx, by Actor, subject Subject, person Person, kind MailKind, act Act, facts MailFacts, now time.Time) error {
-	on, err := addressesOf(tx, subject, person)
-	if err != nil {
-		return err
-	}
-	reference, lastDay := facts.Reference, facts.LastDay
-	if reference == "" {
-		reference = newReference()
-	}
-	facts, err = s.facts(tx, by, subject, person, reference, now)
-	if err != nil {
-		return err
-	}
-	facts.LastDay = lastDay
-	err = s.notify(tx, news{Subject: subject, Kind: kind}, on, facts, now)
-	if err != nil {
-		return err
-	}
-	entry := entryOf(by, subject, act, now)
-	entry.Details = map[string]string{"reference": facts.Reference}
-	return tx.Audit(entry)
 }

@@ -130,11 +130,7 @@ func (s *Service) MakeRequest(ctx context.Context, by Actor, t SessionToken, kin
 	}
 	text, fault := parseRequestText(typed)
 	faults.add(fault)
-	var x Session
-	err = s.store.View(ctx, func(tx Tx) (err error) {
-		x, err = s.session(tx, t, now)
-		return err
-	})
+	x, err := s.sessionNow(ctx, t, now)
 	if err == nil && len(faults) > 0 {
 		err = faults
 	}
@@ -208,10 +204,7 @@ func (s *Service) ExportData(ctx context.Context, by Actor, t SessionToken, curr
 	defer again.leave()
 	again.token = SessionToken{} // the answer is a file: the session goes on as it is
 	subject := again.session.Subject
-	err = s.doAgain(ctx, by, again, now, func(tx Tx, account Account) error {
-		if account.Level < InPerson {
-			return errLevel
-		}
+	err = s.doAgain(ctx, by, again, now, func(tx Tx, _ Account) error {
 		return tx.Audit(entryOf(by, subject, ActDataDownloaded, now))
 	})
 	if err != nil {

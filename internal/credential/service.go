@@ -170,9 +170,7 @@ func audited(tx Tx, p Procedure, by Actor, act Act, now time.Time, details map[s
 	}
 	details["procedure"] = p.ID.String()
 	details["kind"] = string(p.Kind)
-	return tx.Audit(AuditEntry{
-		Subject: p.Subject, Actor: by.Kind, Act: act, At: now, Route: by.Route, Details: details,
-	})
+	return noted(tx, by, p.Subject, act, now, details)
 }
 
 // networkKey is the keyed hash of the applicant's network.

@@ -83,6 +83,15 @@ func (s *Service) session(tx Tx, t SessionToken, now time.Time) (Session, error)
 	return x, nil
 }
 
+// sessionNow is session on its own, without more of its transaction.
+func (s *Service) sessionNow(ctx context.Context, t SessionToken, now time.Time) (x Session, err error) {
+	err = s.store.Glance(ctx, func(tx Tx) (err error) {
+		x, err = s.session(tx, t, now)
+		return err
+	})
+	return x, err
+}
+
 // Home is what a person sees of their own account.
 type Home struct {
 	GivenName string
@@ -172,11 +181,7 @@ func (s *Service) used(ctx context.Context, x Session, now time.Time) error {
 
 // LoggedIn reports whether a session is live, without noting a use of it.
 func (s *Service) LoggedIn(ctx context.Context, t SessionToken) (bool, error) {
-	now := s.now()
-	err := s.store.Glance(ctx, func(tx Tx) error {
-		_, err := s.session(tx, t, now)
-		return err
-	})
+	_, err := s.sessionNow(ctx, t, s.now())
 	if IsKind(err, Expired) {
 		return false, nil
 	}
@@ -210,11 +215,7 @@ const freshLogIn = 5 * time.Minute
 // [Service.LogIn], a wrong clave beside "current".
 func (s *Service) CloseSession(ctx context.Context, by Actor, t SessionToken, which ID, clave string) (SessionToken, error) {
 	now := s.now()
-	var x Session
-	err := s.store.Glance(ctx, func(tx Tx) (err error) {
-		x, err = s.session(tx, t, now)
-		return err
-	})
+	x, err := s.sessionNow(ctx, t, now)
 	if err != nil {
 		return SessionToken{}, err
 	}

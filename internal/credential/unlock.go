@@ -104,25 +104,17 @@ func (s *Service) OpenLock(ctx context.Context, by Actor, l Link) (_ DeviceID, e
 	kind := Unlock
 	defer s.observed(PressUnlock, &kind, &err)
 	now := s.now()
-	var subject Subject
-	err = s.store.Glance(ctx, func(tx Tx) error {
-		p, err := s.behind(tx, l, now)
-		if err == nil && p.Kind != Unlock {
-			err = errStep
-		}
-		subject = p.Subject
-		return err
-	})
+	first, err := s.linkOf(ctx, l, kind, now)
 	if err != nil {
 		return DeviceID{}, err
 	}
-	person, _, err := s.person(ctx, subject)
+	person, _, err := s.person(ctx, first.Subject)
 	if err != nil {
 		return DeviceID{}, err
 	}
 	var device DeviceID
 	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
-		p, err := s.behind(tx, l, now)
+		p, err := s.behindOf(tx, l, kind, now)
 		if err != nil {
 			return err
 		}
@@ -177,10 +169,7 @@ func (s *Service) NewClaveBehindUnlock(ctx context.Context, by Actor, l Link) (_
 	}
 	claim := newClaim(newID(l.ID.Shard()))
 	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
-		first, err := s.behind(tx, l, now)
-		if err == nil && first.Kind != Unlock {
-			err = errStep
-		}
+		first, err := s.behindOf(tx, l, Unlock, now)
 		if err != nil {
 			return err
 		}

@@ -142,6 +142,16 @@ func (s *Service) chargeCode(tx Tx, p *Procedure, now time.Time) error {
 	return tx.SaveProcedure(*p)
 }
 
+// giveCodeBack returns the number's day the try of a code that held.
+func giveCodeBack(tx Tx, subject Subject, now time.Time) error {
+	today, err := tx.Attempts(subject, BudgetCode)
+	if err != nil {
+		return err
+	}
+	today.giveBack(now)
+	return tx.SaveAttempts(today)
+}
+
 // afterCode writes how a charged try ended: refusal, or nil for one that held.
 // The procedure is read again, so that an end or a newer mail meanwhile wins.
 // With the trust the claim changes, and with it perhaps the browser: here says
@@ -168,12 +178,7 @@ func (s *Service) afterCode(ctx context.Context, by Actor, charged Procedure, he
 		if p.Generation != charged.Generation || !behindMail(p.Step) {
 			return errStep
 		}
-		today, err := tx.Attempts(p.Subject, BudgetCode)
-		if err != nil {
-			return err
-		}
-		today.giveBack(now)
-		err = tx.SaveAttempts(today)
+		err = giveCodeBack(tx, p.Subject, now)
 		if err != nil {
 			return err
 		}
