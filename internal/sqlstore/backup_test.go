@@ -366,7 +366,9 @@ func TestRewind(t *testing.T) {
 		account.FrozenFrom, account.ClosedAt = made, made
 		return errors.Join(onceErr, noticeErr, accountErr, tx.SaveAccount(account), tx.OpenCase(credential.Case{Number: "C-1", Subject: who, OpenedAt: made}), spent(tx, who, 4, made.Add(time.Hour)), spent(tx, other, 0, made.Add(-time.Hour)),
 			tx.Mark("network", [32]byte{5}, who, made.Add(time.Hour)),
-			tx.PutRequest(credential.DataRequest{Subject: who, ID: credential.ID{8}, Kind: credential.Erasure, Text: credential.NewText("todo"), State: credential.RequestOpen, CreatedAt: at}))
+			tx.PutRequest(credential.DataRequest{Subject: who, ID: credential.ID{8}, Kind: credential.Erasure, Text: credential.NewText("todo"), State: credential.RequestOpen, CreatedAt: at}),
+			tx.CreateComplaint(credential.Complaint{ID: credential.ID{8}, Number: "Q-8", Subject: who, Kind: credential.Complain, Topic: credential.TopicOther,
+				Text: credential.NewText("queja"), ReceivedAt: at, ConfirmedAt: at, Proof: credential.ByMail}))
 	})
 	later := backup(t, path)
 	copied, err := os.ReadFile(file)
@@ -428,6 +430,10 @@ func TestRewind(t *testing.T) {
 				requests, requestErr := tx.Requests(who)
 				if (len(requests) == 1) != carried || carried && requests[0].Text.Reveal() != "todo" {
 					t.Errorf("requests about one's data: %v, %v", requests, requestErr)
+				}
+				written, writtenErr := tx.ComplaintsOf(who)
+				if (len(written) == 1) != carried || carried && (written[0].Text.Reveal() != "queja" || written[0].Proof != credential.ByMail) {
+					t.Errorf("complaints: %v, %v", written, writtenErr)
 				}
 				account, accountErr := tx.Account(who)
 				cases, casesErr := tx.Cases(who)
