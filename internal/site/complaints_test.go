@@ -402,6 +402,14 @@ func TestComplaintReference(t *testing.T) {
 	if strings.Contains(w.browser().get(pathQuejas).want(200).text(), "Incluir la referencia") {
 		t.Error("a browser without a procedure is offered its reference")
 	}
+	thief := w.browser() // knows the procedure's id, which stands in every form of it
+	thief.begin(credential.Recover, w.people["nueva"]).want(303)
+	_, secret, _ := strings.Cut(thief.cookies["tramite"], ".")
+	id, _, _ := strings.Cut(b.cookies["tramite"], ".")
+	thief.cookies["tramite"] = id + "." + secret
+	if strings.Contains(thief.get(pathQuejas).want(200).text(), "Incluir la referencia") {
+		t.Error("who does not hold a procedure is offered its reference")
+	}
 	w.clock.advance(time.Hour) // the procedure is over: its reference still says where it failed
 	b.complained("", "texto", "no")
 	b.complained("", "texto", "sí", "referencia", "si")
