@@ -26,6 +26,7 @@ type model struct {
 	trials   map[credential.ID]*trial
 	notices  map[credential.ID]*notice
 	disputed time.Time            // no change of address before
+	closed   bool                 // the owner closed the web way
 	frozen   time.Time            // from the act that was disputed; zero while nothing is
 	homes    map[string]time.Time // networks that the person was let in from
 	latest   map[owed]*news       // the latest notice of a kind to an address
@@ -308,6 +309,8 @@ func (r *model) proves(x *trial) bool {
 		return r.code != nil && x.typed.code == r.code.text && !r.code.used && r.now.Before(r.code.ends)
 	case x.kind == credential.Generate && r.clave != "":
 		return false
+	case x.kind == credential.Recover && r.closed:
+		return false
 	case r.policy.AsksRecord(x.kind):
 		return x.typed.record
 	case x.kind == credential.Recover && r.policy.OwnQuestions == 0:
@@ -374,7 +377,7 @@ func (r *model) ownerRoom() bool {
 // that was proven before.
 func (r *model) askedUntold(x *trial) {
 	x.untold, x.step, x.ends = true, credential.StepSent, r.now.Add(r.policy.LinkCap)
-	if !x.typed.date || (x.kind == credential.Recover) != (r.clave != "") {
+	if !x.typed.date || r.closed || (x.kind == credential.Recover) != (r.clave != "") {
 		return
 	}
 	on := r.usable()
@@ -690,10 +693,18 @@ func (r *model) claveSet(x *trial, browser, clave, rule string) {
 		r.answered(what, rule, "objected")
 		return
 	}
+	if r.closed && x.code == nil {
+		r.law(rule != "", "a clave was set, and its owner had closed the web way")
+		return
+	}
 	r.answered(what, rule, "")
 	if !r.frozen.IsZero() {
 		r.frozen = time.Time{}
 		r.noted(credential.ActThawed)
+	}
+	if r.closed {
+		r.closed = false
+		r.noted(credential.ActWebReopened)
 	}
 	x.step, x.ended, x.doneAt = credential.StepDone, true, r.now
 	if x.code != nil {
@@ -772,6 +783,9 @@ func (r *model) newClaveCount(endLock bool) {
 
 // ── the clave ──
 
+// opens reports whether any clave opens the account.
+func (r *model) opens() bool { return r.frozen.IsZero() && !r.closed }
+
 // claveTried holds the answer to a clave against the lock, and reports whether it
 // was the right one; wrong is the answer to another.
 func (r *model) claveTried(browser, clave, rule, wrong string) bool {
@@ -780,7 +794,7 @@ func (r *model) claveTried(browser, clave, rule, wrong string) bool {
 		count = &r.wrongKnown
 	}
 	locked := count.in(r.policy.LockLife, r.now) >= r.policy.LockAfter
-	right := r.clave != "" && clave == r.clave && count.total < 100 && r.frozen.IsZero()
+	right := r.clave != "" && clave == r.clave && count.total < 100 && r.opens()
 	switch {
 	case locked:
 		r.answered("clave typed", rule, "locked")
@@ -875,11 +889,11 @@ func (r *model) waitingMove() (id credential.ID, x *trial) {
 	return id, x
 }
 
-func (r *model) insider(what string, v *visit, rule string) bool {
+func (r *model) insider(what string, v *visit, least credential.Level, rule string) bool {
 	switch {
 	case !r.live(v):
 		r.answered(what, rule, "session")
-	case r.level < credential.InPerson:
+	case r.level < least:
 		r.answered(what, rule, "level")
 	default:
 		return true
@@ -891,7 +905,7 @@ func (r *model) insider(what string, v *visit, rule string) bool {
 // to the address that was proven.
 func (r *model) moveAsked(v *visit, to, current string, token credential.SessionToken, id credential.ID, rule string) {
 	const what = "change of address"
-	if !r.insider(what, v, rule) || !r.claveTried(v.browser, current, rule, "wrong") {
+	if !r.insider(what, v, credential.InPerson, rule) || !r.claveTried(v.browser, current, rule, "wrong") {
 		return
 	}
 	_, known := recorded(r.on, to)
@@ -930,7 +944,7 @@ func (r *model) renewed(v *visit, token credential.SessionToken) {
 // leaves after the hold.
 func (r *model) oldCodeTyped(v *visit, x *trial, right bool, rule string) {
 	const what = "code of the old address"
-	if !r.insider(what, v, rule) {
+	if !r.insider(what, v, credential.InPerson, rule) {
 		return
 	}
 	switch _, waits := r.waitingMove(); {
@@ -978,12 +992,55 @@ func (r *model) moveConfirmed(x *trial, mail uint16, rule string) {
 	r.on = []place{fresh}
 }
 
+// ── questions and the web way, from inside ──
+
+// answersRenewed is the personal questions answered anew.
+func (r *model) answersRenewed(v *visit, whose, current string, token credential.SessionToken, rule string) {
+	const what = "questions renewed"
+	if r.policy.OwnQuestions == 0 {
+		r.answered(what, rule, "own_questions")
+		return
+	}
+	if !r.insider(what, v, credential.InPerson, rule) || !r.claveTried(v.browser, current, rule, "wrong") {
+		return
+	}
+	r.answered(what, rule, "")
+	r.answers = whose
+	r.renewed(v, token)
+	r.noted(credential.ActQuestionsRenewed)
+	r.tell(credential.MailQuestionsRenewed, r.on, false)
+}
+
+// webClosed is the web way closed: everything ends, and a code from staff alone opens
+// it again.
+func (r *model) webClosed(v *visit, current, rule string) {
+	const what = "web way closed"
+	if !r.insider(what, v, credential.NoLevel, rule) || !r.claveTried(v.browser, current, rule, "wrong") {
+		return
+	}
+	r.answered(what, rule, "")
+	r.closed = true
+	r.shut()
+	r.noted(credential.ActWebClosed)
+	r.tell(credential.MailWebClosed, r.on, false)
+}
+
+// shut ends what might still open an account that nothing opens.
+func (r *model) shut() {
+	r.endProven(nil, false)
+	r.endVisits()
+	r.known = ""
+	if r.code != nil && r.now.Before(r.code.ends) {
+		r.code.used = true
+	}
+}
+
 // ── lock, notices, counter ──
 
 func (r *model) unlockAsked(rule string) {
 	r.answered("unlock", rule, "")
 	locked := r.wrong.in(r.policy.LockLife, r.now) >= r.policy.LockAfter || r.wrongKnown.in(r.policy.LockLife, r.now) >= r.policy.LockAfter
-	if p, ok := fixedPlace(r.on); ok && p.seen() && r.frozen.IsZero() && locked && r.clave != "" && r.unlocks.in(r.policy.MailWindow, r.now) < r.policy.UnprovenMails {
+	if p, ok := fixedPlace(r.on); ok && p.seen() && r.opens() && locked && r.clave != "" && r.unlocks.in(r.policy.MailWindow, r.now) < r.policy.UnprovenMails {
 		r.unlocks.take(r.now)
 		r.unlockMails++
 	}
@@ -1037,7 +1094,7 @@ func (r *model) objected(n *notice, done credential.ObjectionDone, rule string) 
 	if n.kind == credential.MailAddressChange {
 		r.disputed = later(r.disputed, n.ends)
 	}
-	if cancels || freezes {
+	if cancels {
 		r.endProven(nil, false)
 	}
 	switch {
@@ -1046,11 +1103,7 @@ func (r *model) objected(n *notice, done credential.ObjectionDone, rule string) 
 		if r.frozen.IsZero() || n.at.Before(r.frozen) {
 			r.frozen = n.at
 		}
-		r.endVisits()
-		r.known = ""
-		if r.code != nil && r.now.Before(r.code.ends) {
-			r.code.used = true
-		}
+		r.shut()
 		r.tell(credential.MailFrozen, r.on, false)
 	case cancels:
 		r.noted(credential.ActObjected)
@@ -1071,4 +1124,18 @@ func (r *model) codeIssued(text string, ends time.Time) {
 	r.proof = counter{}
 	r.noted(credential.ActActivationCodeIssued)
 	r.tell(credential.MailActivationCode, r.on, true)
+}
+
+// addressTaken is the address of somebody whom staff saw: it takes the place of every
+// other, ends what waits for a mail to another, and raises no level.
+func (r *model) addressTaken(address string) {
+	fresh := place{address, credential.OriginInPerson, r.now}
+	told := slices.Clone(r.on)
+	if _, known := recorded(told, address); !known {
+		told = append(told, fresh)
+	}
+	r.endProven(nil, false)
+	r.on = []place{fresh}
+	r.noted(credential.ActAddressInPerson)
+	r.tell(credential.MailAddressChanged, told, true)
 }

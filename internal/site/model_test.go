@@ -494,6 +494,23 @@ func (p *play) typeOldCode(b *seat, o credential.Outgoing) {
 	p.r.oldCodeTyped(b.visit, x, right, p.rule(err))
 }
 
+// renewAnswers has somebody inside answer the personal questions anew.
+func (p *play) renewAnswers(b *seat, current string) {
+	id := credential.PersonalQuestions()[0]
+	token, err := p.service.RenewQuestions(context.Background(), b.actor(), b.visit.token, credential.RenewForm{
+		Current: current, Bank: answersOf(b.who.name), Question: id, Answer: answerOf(b.who.name, id),
+	})
+	p.r.answersRenewed(b.visit, b.who.name, current, token, p.rule(err))
+	if err == nil {
+		b.visit = p.r.visits[len(p.r.visits)-1]
+	}
+}
+
+func (p *play) closeWeb(b *seat, current string) {
+	err := p.service.CloseWeb(context.Background(), b.actor(), b.visit.token, credential.CloseForm{Current: current, Understood: true})
+	p.r.webClosed(b.visit, current, p.rule(err))
+}
+
 func (p *play) object(o credential.Outgoing) {
 	n := p.r.notices[o.Notice]
 	done, err := p.service.Object(context.Background(), credential.Actor{Kind: credential.Citizen, Route: "model"}, o.Objection)
@@ -506,6 +523,14 @@ func (p *play) visitCounter() {
 	p.r.answered("counter", p.rule(err), "")
 	p.citizen.code = code
 	p.r.codeIssued(code, ends)
+}
+
+// leaveAddress has staff take down the address of the citizen whom they see.
+func (p *play) leaveAddress(address string) {
+	by := credential.Actor{Kind: credential.Staff, Route: "model"}
+	err := p.service.SetAddressInPerson(context.Background(), by, p.person.Number, p.email(address).Reveal(), "Oficina", "Vino en persona")
+	p.r.answered("address at the counter", p.rule(err), "")
+	p.r.addressTaken(address)
 }
 
 // pass lets time pass, with mails leaving when they are due.
@@ -610,6 +635,7 @@ func (p *play) post() {
 var changes = []credential.Act{
 	credential.ActClaveGenerated, credential.ActClaveRecovered, credential.ActClaveChanged, credential.ActObjected,
 	credential.ActCaseOpened, credential.ActFrozen, credential.ActThawed, credential.ActAddressAsked, credential.ActAddressChanged, credential.ActUnlocked, credential.ActLoggedIn, credential.ActLoggedOut, credential.ActActivationCodeIssued,
+	credential.ActAddressInPerson, credential.ActQuestionsRenewed, credential.ActWebClosed, credential.ActWebReopened,
 }
 
 // heldAudit holds that exactly the changes were written to the audit that happened.
@@ -847,6 +873,16 @@ func (p *play) acts() map[string]func(*rapid.T) {
 				p.move(b, p.address(b), p.knownClave(b.who))
 			}
 		},
+		"renew the questions": func() {
+			if b := p.seat(); p.inside(b) {
+				p.renewAnswers(b, p.knownClave(b.who))
+			}
+		},
+		"close the web way": func() {
+			if b := p.seat(); rapid.IntRange(0, 3).Draw(p.T, "really") == 0 && p.inside(b) {
+				p.closeWeb(b, p.knownClave(b.who))
+			}
+		},
 		"object": func() {
 			if o, ok := p.mail(p.seat().who, withObjection); ok {
 				p.object(o)
@@ -875,8 +911,11 @@ func (p *play) acts() map[string]func(*rapid.T) {
 			}
 		},
 		"counter": func() {
-			if rapid.IntRange(0, 3).Draw(p.T, "goes there") == 0 {
+			switch rapid.IntRange(0, 7).Draw(p.T, "goes there") {
+			case 0, 1:
 				p.visitCounter()
+			case 2:
+				p.leaveAddress(p.address(p.seats[0]))
 			}
 		},
 		"eavesdrop": func() { p.reads = !p.reads; p.everRead = true },
@@ -911,7 +950,7 @@ func (p *play) rescue() {
 	b := p.seats[0]
 	b.claim = nil
 	home := p.fromHome() && p.bool("from home")
-	for p.hasWay() {
+	for {
 		if p.knows() && p.logIn(b, p.r.clave) {
 			return
 		}
@@ -927,23 +966,20 @@ func (p *play) rescue() {
 
 // knows reports whether the owner knows the clave and it opens.
 func (p *play) knows() bool {
-	return p.r.frozen.IsZero() && slices.Contains(p.citizen.claves, p.r.clave)
+	return p.r.opens() && slices.Contains(p.citizen.claves, p.r.clave)
 }
 
-// hasWay reports whether the owner has a way to a log-in. None has, yet, who lost the
-// mailbox of a fixed address, or whose own address is disputed by whoever reads the
-// one on record: a code from the counter changes no address.
-func (p *play) hasWay() bool {
+// needsAddress reports whether a code from the counter is no way for the owner: its
+// link would go to a mailbox that the owner lost, or be kept from leaving by whoever
+// reads the address on record.
+func (p *play) needsAddress() bool {
 	r := p.r
 	fixed, isFixed := fixedPlace(r.on)
-	switch {
-	case p.knows():
-		return true
-	case isFixed && !slices.Contains(p.citizen.addresses, fixed.address):
-		return false
+	if isFixed {
+		return !slices.Contains(p.citizen.addresses, fixed.address)
 	}
-	told := r.level == credential.InPerson && r.frozen.IsZero() && len(r.on) > 0 && p.mine(r.on) == ""
-	return !told || !r.now.Before(r.disputed)
+	supersedes := r.level < credential.InPerson || !r.frozen.IsZero()
+	return !supersedes && len(r.on) > 0 && p.mine(r.on) == "" && r.now.Before(r.disputed)
 }
 
 // fromHome reports whether the owner who has no clave that opens can get one by
@@ -954,6 +990,8 @@ func (p *play) fromHome() bool {
 	fixed, isFixed := fixedPlace(on)
 	mine := p.mine(on)
 	switch {
+	case r.closed:
+		return false
 	case r.policy.ActivationCode && isFixed:
 		return slices.Contains(p.citizen.addresses, fixed.address)
 	case r.policy.ActivationCode:
@@ -974,6 +1012,9 @@ func (p *play) fromHome() bool {
 func (p *play) renew(b *seat, home bool) bool {
 	r := p.r
 	if !home && b.claim == nil && (r.code == nil || r.code.used || !r.now.Before(r.code.ends)) {
+		if p.needsAddress() {
+			p.leaveAddress(ownAddress)
+		}
 		p.visitCounter()
 	}
 	for range 12 {
