@@ -53,6 +53,11 @@ func (s *Service) ByCode(ctx context.Context, c Claim) error {
 		p.Step, p.Kind = StepProve, Generate
 		p.Typed.ByCode = !s.policy.ActivationCode
 		p.Typed.Record, p.Typed.Answers, p.Typed.Asked = nil, nil, nil
+		if p.Typed.MailProven {
+			// Begun behind the link of an unlock: what sets everything anew asks the
+			// questions and proves its address itself, and leaves that link alone.
+			p.Typed.MailProven, p.Typed.Begun, p.Typed.Email, p.Typed.Fixed = false, ID{}, "", false
+		}
 		return tx.SaveProcedure(p)
 	})
 }

@@ -132,7 +132,7 @@ func cedula(n int) string {
 }
 
 // The ways an address may stand on record when a play begins.
-var beginnings = []string{"none", "imported", "imported_in_person", "confirmed", "in_person", "stale"}
+var beginnings = []string{"none", "imported", "imported_in_person", "confirmed", "in_person", "in_person", "stale"}
 
 // newPlay draws policy, record and who knows what.
 func (s *stage) newPlay(t *rapid.T) *play {
@@ -197,7 +197,7 @@ func (p *play) begin() {
 			Subject: p.subject, ID: credential.NewSeedID(p.subject), Email: p.email(ownAddress), Provenance: provenance,
 		})
 		r.on = []place{{ownAddress, provenance.Origin, before}}
-		if how == "in_person" {
+		if how == "in_person" || p.bool("was seen") {
 			account.Level = credential.InPerson
 		}
 	}
@@ -708,6 +708,8 @@ func withLink(o credential.Outgoing) bool { return o.Notice.IsZero() && !oldCode
 
 func withCode(o credential.Outgoing) bool { return o.Code != "" }
 
+func ofUnlock(o credential.Outgoing) bool { return o.Kind == credential.MailUnlock }
+
 func oldCode(o credential.Outgoing) bool { return o.Kind == credential.MailAddressCode }
 
 func withObjection(o credential.Outgoing) bool { return !o.Notice.IsZero() }
@@ -861,16 +863,24 @@ func (p *play) acts() map[string]func(*rapid.T) {
 			}
 			err := p.service.AskUnlock(context.Background(), p.seat().actor(), credential.UnlockForm{Number: p.person.Number})
 			p.r.unlockAsked(p.rule(err))
+			p.settle()
+			b := p.seat()
+			if o, ok := p.mail(b.who, ofUnlock); ok && p.mostly("opened") {
+				p.openLink(b, o, true)
+				p.goFurther(b, rapid.IntRange(1, 5).Draw(p.T, "steps"))
+			}
 		},
 		"move": func() {
 			b := p.seat()
 			if !p.inside(b) {
 				return
 			}
-			if o, ok := p.mail(b.who, oldCode); ok && p.bool("code") {
-				p.typeOldCode(b, o)
-			} else {
+			if p.mostly("asked") {
 				p.move(b, p.address(b), p.knownClave(b.who))
+				p.settle()
+			}
+			if o, ok := p.mail(b.who, oldCode); ok && p.mostly("code") && p.inside(b) {
+				p.typeOldCode(b, o)
 			}
 		},
 		"renew the questions": func() {
@@ -939,17 +949,21 @@ func (p *play) acts() map[string]func(*rapid.T) {
 
 // ── the owner gets in ──
 
-// rescueTime is within what time the owner reaches a log-in: a lock, a window of
-// attempts and the hold of an address are a day each, and begin together at worst.
+// rescueTime is within what time the owner who was at the counter reaches a log-in: a
+// lock and the hold of an address are a day each, and begin together at worst. From
+// home a window of attempts, which a code ends, comes before the hold.
 const rescueTime = day
 
 // rescue has the owner, with nobody hindering, come in: with the clave, from home
 // where the policy gives that, or else by a visit to the counter.
 func (p *play) rescue() {
-	end := p.r.now.Add(rescueTime)
 	b := p.seats[0]
 	b.claim = nil
-	home := p.fromHome() && p.bool("from home")
+	home, within := p.fromHome() && p.bool("from home"), rescueTime
+	if home {
+		within += day
+	}
+	end := p.r.now.Add(within)
 	for {
 		if p.knows() && p.logIn(b, p.r.clave) {
 			return
@@ -958,7 +972,7 @@ func (p *play) rescue() {
 			return
 		}
 		if !p.r.now.Before(end) {
-			p.Fatalf("the owner did not get in within %v", rescueTime)
+			p.Fatalf("the owner did not get in within %v", within)
 		}
 		p.pass(rescueTime / 12)
 	}
