@@ -27,14 +27,11 @@ type homeSession struct {
 }
 
 func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
-	token, ok := s.session(r)
-	if !ok {
-		return s.toLogIn(w, r)
+	token, err := s.loggedIn(r)
+	if err != nil {
+		return err
 	}
 	home, err := s.Service.Home(r.Context(), token)
-	if credential.IsKind(err, credential.Expired) {
-		return s.toLogIn(w, r)
-	}
 	if err != nil {
 		return err
 	}
@@ -78,13 +75,9 @@ type closeView struct {
 // closeSession is «Cerrar» beside another session, and the button of the page
 // that asks the clave.
 func (s *Server) closeSession(w http.ResponseWriter, r *http.Request) error {
-	err := form(r)
+	token, err := s.insideForm(r)
 	if err != nil {
 		return err
-	}
-	token, ok := s.session(r)
-	if !ok {
-		return s.toLogIn(w, r)
 	}
 	which, _ := credential.ParseID(r.PostForm.Get("sesion"))
 	next, err := s.Service.CloseSession(r.Context(), s.actor(r), token, which, r.PostForm.Get("actual"))
@@ -95,19 +88,19 @@ func (s *Server) closeSession(w http.ResponseWriter, r *http.Request) error {
 		}
 		redirect(w, pathAccount)
 		return nil
-	case credential.IsKind(err, credential.Expired):
-		return s.toLogIn(w, r)
 	case !r.PostForm.Has("actual") && credential.IsKind(err, credential.Invalid):
 		redirect(w, pathSessions+"?sesion="+which.String())
 		return nil
 	}
-	return s.refused(w, r, err, func(status int, p problems) error { return s.closePage(w, r, status, token, which, p) })
+	return s.refused(w, r, err, func(w http.ResponseWriter, r *http.Request, status int, p problems) error {
+		return s.closePage(w, r, status, token, which, p)
+	})
 }
 
 func (s *Server) showClose(w http.ResponseWriter, r *http.Request) error {
-	token, ok := s.session(r)
-	if !ok {
-		return s.toLogIn(w, r)
+	token, err := s.loggedIn(r)
+	if err != nil {
+		return err
 	}
 	which, _ := credential.ParseID(r.URL.Query().Get("sesion"))
 	return s.closePage(w, r, http.StatusOK, token, which, nil)
@@ -115,9 +108,6 @@ func (s *Server) showClose(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) closePage(w http.ResponseWriter, r *http.Request, status int, token credential.SessionToken, which credential.ID, p problems) error {
 	home, err := s.Service.Home(r.Context(), token)
-	if credential.IsKind(err, credential.Expired) {
-		return s.toLogIn(w, r)
-	}
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"time"
 
@@ -89,13 +88,13 @@ func (s *Server) showAddress(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) addressPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
-	token, ok := s.session(r)
-	if !ok {
-		return s.toLogIn(w, r)
+	token, err := s.loggedIn(r)
+	if err != nil {
+		return err
 	}
 	look, err := s.Service.LookAddress(r.Context(), token)
 	if err != nil {
-		return s.outside(w, r, err)
+		return err
 	}
 	view := addressView{
 		base: s.base(r, s.titleOf(look.Pending)), Problems: p, Old: look.Old, Hold: s.holdText(look.Hold),
@@ -125,33 +124,11 @@ func (s *Server) holdText(d time.Duration) string {
 	return s.Words.Text("address.hold.seconds", "n", int(d/time.Second))
 }
 
-// outside leads whoever is not logged in to the log-in; other errors it passes on.
-func (s *Server) outside(w http.ResponseWriter, r *http.Request, err error) error {
-	if refusal, ok := errors.AsType[*credential.Error](err); ok && refusal.Kind == credential.Expired && refusal.Rule == "session" {
-		return s.toLogIn(w, r)
-	}
-	return err
-}
-
-// insideForm reads a form of a page inside a session; ok is false where nobody is
-// logged in.
-func (s *Server) insideForm(r *http.Request) (token credential.SessionToken, ok bool, err error) {
-	err = form(r)
-	if err != nil {
-		return credential.SessionToken{}, false, err
-	}
-	token, ok = s.session(r)
-	return token, ok, nil
-}
-
 // onChange is a press about the change of address that waits: act gets its id.
 func (s *Server) onChange(w http.ResponseWriter, r *http.Request, to string, act func(token credential.SessionToken, id credential.ID) error) error {
-	token, ok, err := s.insideForm(r)
+	token, err := s.insideForm(r)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return s.toLogIn(w, r)
 	}
 	id, _ := credential.ParseID(r.PostForm.Get("tramite"))
 	err = act(token, id)
@@ -159,18 +136,14 @@ func (s *Server) onChange(w http.ResponseWriter, r *http.Request, to string, act
 		redirect(w, to)
 		return nil
 	}
-	err = s.refused(w, r, err, func(status int, p problems) error { return s.addressPage(w, r, status, p) })
-	return s.outside(w, r, err)
+	return s.refused(w, r, err, s.addressPage)
 }
 
 // askAddress is «Cambiar mi correo».
 func (s *Server) askAddress(w http.ResponseWriter, r *http.Request) error {
-	token, ok, err := s.insideForm(r)
+	token, err := s.insideForm(r)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return s.toLogIn(w, r)
 	}
 	fresh, err := s.Service.AskAddress(r.Context(), s.actor(r), token, credential.AddressForm{
 		Email: r.PostForm.Get("correo"), Current: r.PostForm.Get("actual"),
@@ -180,8 +153,7 @@ func (s *Server) askAddress(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathAddress)
 		return nil
 	}
-	err = s.refused(w, r, err, func(status int, p problems) error { return s.addressPage(w, r, status, p) })
-	return s.outside(w, r, err)
+	return s.refused(w, r, err, s.addressPage)
 }
 
 // enterOldCode is the code of the mail to the old address.

@@ -58,9 +58,9 @@ func (s *Server) changeClave(w http.ResponseWriter, r *http.Request) error {
 	}
 	var held *credential.SessionToken
 	if !r.PostForm.Has("numero") { // the form of a session
-		token, ok := s.session(r)
-		if !ok {
-			return s.toLogIn(w, r)
+		token, err := s.loggedIn(r)
+		if err != nil {
+			return err
 		}
 		held = &token
 	} else {
@@ -85,8 +85,5 @@ func (s *Server) changeClave(w http.ResponseWriter, r *http.Request) error {
 			return nil
 		}
 	}
-	if credential.IsKind(err, credential.Expired) {
-		return s.toLogIn(w, r)
-	}
-	return s.refused(w, r, err, func(status int, p problems) error { return s.changePage(w, r, status, p) })
+	return s.refused(w, r, err, s.changePage)
 }

@@ -59,7 +59,7 @@ func (s *Server) setClave(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathDone)
 		return nil
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.clavePage))
+	return s.refused(w, r, err, s.again(claim, s.clavePage))
 }
 
 // phraseAnswer is a proposed clave.

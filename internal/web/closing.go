@@ -18,13 +18,13 @@ func (s *Server) showClosing(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) closingPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
-	token, ok := s.session(r)
-	if !ok {
-		return s.toLogIn(w, r)
-	}
-	err := s.Service.LookInside(r.Context(), token)
+	token, err := s.loggedIn(r)
 	if err != nil {
-		return s.outside(w, r, err)
+		return err
+	}
+	err = s.Service.LookInside(r.Context(), token)
+	if err != nil {
+		return err
 	}
 	view := closingView{base: s.base(r, s.Words.Text("closing.title")), Problems: p, Understood: r.PostForm.Get("entiendo") != ""}
 	view.Problem = len(p) > 0
@@ -34,12 +34,9 @@ func (s *Server) closingPage(w http.ResponseWriter, r *http.Request, status int,
 
 // closeWeb is «Cerrar la vía web».
 func (s *Server) closeWeb(w http.ResponseWriter, r *http.Request) error {
-	token, ok, err := s.insideForm(r)
+	token, err := s.insideForm(r)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return s.toLogIn(w, r)
 	}
 	err = s.Service.CloseWeb(r.Context(), s.actor(r), token, credential.CloseForm{
 		Current: r.PostForm.Get("actual"), Understood: r.PostForm.Get("entiendo") != "",
@@ -51,6 +48,5 @@ func (s *Server) closeWeb(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathClosing+"/listo")
 		return nil
 	}
-	err = s.refused(w, r, err, func(status int, p problems) error { return s.closingPage(w, r, status, p) })
-	return s.outside(w, r, err)
+	return s.refused(w, r, err, s.closingPage)
 }

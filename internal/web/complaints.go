@@ -155,7 +155,7 @@ func (s *Server) makeComplaint(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathComplaintDone)
 		return nil
 	}
-	return s.refused(w, r, err, func(status int, p problems) error { return s.complaintsPage(w, r, status, p) })
+	return s.refused(w, r, err, s.complaintsPage)
 }
 
 // complaintView is how a complaint stands.
@@ -238,7 +238,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) error {
 	}
 	look, err := s.Service.FollowComplaint(r.Context(), r.PostForm.Get("numero"), r.PostForm.Get("codigo"))
 	if err != nil {
-		return s.refused(w, r, err, func(status int, p problems) error { return s.followPage(w, r, status, p) })
+		return s.refused(w, r, err, s.followPage)
 	}
 	s.render(w, r, http.StatusOK, "complaint", s.complaintOf(s.base(r, s.Words.Text("complaint.title")), look))
 	return nil

@@ -53,7 +53,7 @@ func (s *Server) setContact(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathContactReview)
 		return nil
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.contactPage))
+	return s.refused(w, r, err, s.again(claim, s.contactPage))
 }
 
 // contactReviewView shows the address once more, with the typo that it may hold.
@@ -101,5 +101,5 @@ func (s *Server) acceptContact(w http.ResponseWriter, r *http.Request) error {
 	if credential.IsKind(err, credential.Unavailable) {
 		return err // the review still stands, for another «Aceptar»
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.contactPage))
+	return s.refused(w, r, err, s.again(claim, s.contactPage))
 }

@@ -148,16 +148,19 @@ func both(err error, refusal *credential.Error) error {
 	return refusal
 }
 
+// problemPage shows a form, with what is wrong with it.
+type problemPage func(w http.ResponseWriter, r *http.Request, status int, p problems) error
+
 // refused shows a form again with what is wrong, or passes on an error that is
-// none of the form's. show gets the problems and the status.
-func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error, show func(status int, p problems) error) error {
+// none of the form's.
+func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error, show problemPage) error {
 	list, first, ok := s.explained(err)
 	if !ok {
 		return err
 	}
 	noteRefusal(r, first)
 	setRetryAfter(w, first)
-	return show(statusOf(first), list)
+	return show(w, r, statusOf(first), list)
 }
 
 // choice is one radio or option.

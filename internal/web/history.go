@@ -109,9 +109,9 @@ func historyAddress(r *http.Request, path string, page int) string {
 
 // historyOf reads acts of who is logged in.
 func (s *Server) historyOf(r *http.Request, q credential.HistoryQuery) (list []historyAct, more bool, err error) {
-	token, ok := s.session(r)
-	if !ok {
-		return nil, false, &credential.Error{Kind: credential.Expired, Rule: "session"}
+	token, err := s.loggedIn(r)
+	if err != nil {
+		return nil, false, err
 	}
 	page, err := s.Service.History(r.Context(), token, q)
 	if err != nil {
@@ -134,8 +134,8 @@ func (s *Server) showHistory(w http.ResponseWriter, r *http.Request) error {
 		shown = credential.HistoryQuery{PerPage: 1} // whoever is not logged in learns that first
 	}
 	acts, more, lookErr := s.historyOf(r, shown)
-	if credential.IsKind(lookErr, credential.Expired) {
-		return s.toLogIn(w, r)
+	if isNoSession(lookErr) {
+		return lookErr
 	}
 	if err != nil {
 		acts, more = nil, false
@@ -145,7 +145,7 @@ func (s *Server) showHistory(w http.ResponseWriter, r *http.Request) error {
 	if refusal, ok := errors.AsType[*credential.Error](err); ok && refusal.Field == "page" {
 		return &httpError{http.StatusNotFound, "not_found"}
 	}
-	show := func(status int, p problems) error {
+	show := func(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 		asked := r.URL.Query()
 		view := historyView{
 			base: s.base(r, s.Words.Text("history.title")), Problems: p, From: s.day(asked.Get("desde")), Until: s.day(asked.Get("hasta")),
@@ -168,7 +168,7 @@ func (s *Server) showHistory(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.refused(w, r, err, show)
 	}
-	return show(http.StatusOK, nil)
+	return show(w, r, http.StatusOK, nil)
 }
 
 // historyCSV is the same as a table for a spreadsheet, all pages of it.
@@ -180,9 +180,6 @@ func (s *Server) historyCSV(w http.ResponseWriter, r *http.Request) error {
 		var page []historyAct
 		page, more, err = s.historyOf(r, q)
 		acts = append(acts, page...)
-	}
-	if credential.IsKind(err, credential.Expired) {
-		return s.toLogIn(w, r)
 	}
 	if _, _, refused := s.explained(err); refused {
 		redirect(w, historyAddress(r, pathHistory, 0)) // which says what is wrong

@@ -100,7 +100,9 @@ func (s *Server) resendFromLink(w http.ResponseWriter, r *http.Request) error {
 		s.message(w, r, http.StatusOK, "sent_again")
 		return nil
 	}
-	return s.refused(w, r, err, func(status int, p problems) error { return s.linkExpiredPage(w, r, status, link, p) })
+	return s.refused(w, r, err, func(w http.ResponseWriter, r *http.Request, status int, p problems) error {
+		return s.linkExpiredPage(w, r, status, link, p)
+	})
 }
 
 // postedLink reads a form behind a link, and the link that waits in its cookie.
@@ -197,5 +199,5 @@ func (s *Server) continueLink(w http.ResponseWriter, r *http.Request) error {
 	if credential.IsKind(err, credential.Expired) {
 		return s.linkOver(w, r, link, err)
 	}
-	return s.refused(w, r, err, func(status int, p problems) error { return s.linkPage(w, r, status, p) })
+	return s.refused(w, r, err, s.linkPage)
 }

@@ -72,7 +72,7 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathChange+"?primera")
 		return nil
 	}
-	return s.refused(w, r, err, func(status int, p problems) error { return s.logInPage(w, r, status, p) })
+	return s.refused(w, r, err, s.logInPage)
 }
 
 // endEarlier ends the session that the browser had before a log-in, whoever's: its
@@ -94,13 +94,40 @@ func (s *Server) session(r *http.Request) (credential.SessionToken, bool) {
 	return credential.ParseSessionToken(s.cookie(r, cookieSession))
 }
 
+// errNoSession is the domain's answer to who is not logged in, for a browser that
+// brings nothing which could be. It leads to the log-in (fail).
+var errNoSession = &credential.Error{Kind: credential.Expired, Rule: "session"}
+
+// isNoSession reports whether an error says that nobody is logged in.
+func isNoSession(err error) bool {
+	refusal, ok := errors.AsType[*credential.Error](err)
+	return ok && refusal.Kind == errNoSession.Kind && refusal.Rule == errNoSession.Rule
+}
+
+// loggedIn is session for a page that is nobody else's.
+func (s *Server) loggedIn(r *http.Request) (credential.SessionToken, error) {
+	token, ok := s.session(r)
+	if !ok {
+		return token, errNoSession
+	}
+	return token, nil
+}
+
+// insideForm reads a form of a page inside a session.
+func (s *Server) insideForm(r *http.Request) (credential.SessionToken, error) {
+	err := form(r)
+	if err != nil {
+		return credential.SessionToken{}, err
+	}
+	return s.loggedIn(r)
+}
+
 // toLogIn leads whoever is not logged in, for whatever reason, to the log-in.
-func (s *Server) toLogIn(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) toLogIn(w http.ResponseWriter, r *http.Request) {
 	if s.cookie(r, cookieSession) != "" {
 		s.dropCookie(w, cookieSession)
 	}
 	redirect(w, pathLogIn+"?otra-vez")
-	return nil
 }
 
 // logOut ends the session, and with it what this browser shows of it.

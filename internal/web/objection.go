@@ -21,9 +21,9 @@ type objectionView struct {
 }
 
 func (s *Server) showObjection(w http.ResponseWriter, r *http.Request) error {
-	objection, ok := credential.ParseObjection(r.PathValue("token"))
-	if !ok {
-		return &credential.Error{Kind: credential.NotFound, Rule: "objection"}
+	objection, err := objectionOf(r)
+	if err != nil {
+		return err
 	}
 	look, err := s.Service.LookObjection(r.Context(), objection)
 	if err != nil {
@@ -45,6 +45,15 @@ func (s *Server) showObjection(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// objectionOf reads the token of a «No fui yo» link.
+func objectionOf(r *http.Request) (credential.Objection, error) {
+	objection, ok := credential.ParseObjection(r.PathValue("token"))
+	if !ok {
+		return objection, &credential.Error{Kind: credential.NotFound, Rule: "objection"}
+	}
+	return objection, nil
+}
+
 // setsClave reports whether what a notice tells of may end with a clave that
 // somebody else knows.
 func setsClave(kind credential.MailKind) bool {
@@ -61,9 +70,9 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	objection, ok := credential.ParseObjection(r.PathValue("token"))
-	if !ok {
-		return &credential.Error{Kind: credential.NotFound, Rule: "objection"}
+	objection, err := objectionOf(r)
+	if err != nil {
+		return err
 	}
 	done, err := s.Service.Object(r.Context(), s.actor(r), objection)
 	if err != nil {

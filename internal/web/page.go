@@ -113,6 +113,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.message(w, r, http.StatusRequestEntityTooLarge, "too_large")
 	case isHTTP:
 		s.message(w, r, httpFault.status, httpFault.rule)
+	case isNoSession(err):
+		s.toLogIn(w, r)
 	case isRefusal && refusal.Kind == credential.Conflict && refusal.Rule == "step":
 		s.toStanding(w, r)
 	case isRefusal:

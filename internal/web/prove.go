@@ -175,7 +175,7 @@ func (s *Server) byCode(w http.ResponseWriter, r *http.Request) error {
 	}
 	err = s.Service.ByCode(r.Context(), claim)
 	if err != nil {
-		return s.refused(w, r, err, s.again(r, w, claim, s.provePage))
+		return s.refused(w, r, err, s.again(claim, s.provePage))
 	}
 	redirect(w, pathProve)
 	return nil
@@ -204,7 +204,7 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathProveReview)
 		return nil
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.provePage))
+	return s.refused(w, r, err, s.again(claim, s.provePage))
 }
 
 // afterVerdict is the proof page after a lost verdict: personal answers and codes
@@ -219,8 +219,8 @@ type formPage func(w http.ResponseWriter, r *http.Request, status int, v credent
 
 // again gives the function that shows a page of the journey again after a
 // refusal.
-func (s *Server) again(r *http.Request, w http.ResponseWriter, claim credential.Claim, page formPage) func(int, problems) error {
-	return func(status int, p problems) error {
+func (s *Server) again(claim credential.Claim, page formPage) problemPage {
+	return func(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 		v, err := s.Service.Look(r.Context(), claim)
 		if err != nil {
 			return err
@@ -287,5 +287,5 @@ func (s *Server) judgeProof(w http.ResponseWriter, r *http.Request) error {
 	if credential.IsKind(err, credential.Unavailable) {
 		return err // the review still stands, for another «Aceptar»
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.afterVerdict))
+	return s.refused(w, r, err, s.again(claim, s.afterVerdict))
 }

@@ -65,5 +65,5 @@ func (s *Server) setQuestions(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathContact)
 		return nil
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.questionsPage))
+	return s.refused(w, r, err, s.again(claim, s.questionsPage))
 }

@@ -22,13 +22,13 @@ func (s *Server) showRenew(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) renewPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
-	token, ok := s.session(r)
-	if !ok {
-		return s.toLogIn(w, r)
+	token, err := s.loggedIn(r)
+	if err != nil {
+		return err
 	}
 	bank, err := s.Service.LookQuestions(r.Context(), token)
 	if err != nil {
-		return s.outside(w, r, err)
+		return err
 	}
 	policy := s.Service.Policy()
 	view := renewView{
@@ -53,12 +53,9 @@ func (s *Server) renewPage(w http.ResponseWriter, r *http.Request, status int, p
 
 // renewQuestions is «Guardar mis preguntas».
 func (s *Server) renewQuestions(w http.ResponseWriter, r *http.Request) error {
-	token, ok, err := s.insideForm(r)
+	token, err := s.insideForm(r)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return s.toLogIn(w, r)
 	}
 	in := credential.RenewForm{
 		Current: r.PostForm.Get("actual"), Bank: map[credential.PersonalQuestionID]string{},
@@ -73,6 +70,5 @@ func (s *Server) renewQuestions(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathRenew+"/listo")
 		return nil
 	}
-	err = s.refused(w, r, err, func(status int, p problems) error { return s.renewPage(w, r, status, p) })
-	return s.outside(w, r, err)
+	return s.refused(w, r, err, s.renewPage)
 }

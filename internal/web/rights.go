@@ -33,13 +33,13 @@ func (s *Server) showRights(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) rightsPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
-	token, ok := s.session(r)
-	if !ok {
-		return s.toLogIn(w, r)
+	token, err := s.loggedIn(r)
+	if err != nil {
+		return err
 	}
 	look, err := s.Service.LookRights(r.Context(), token)
 	if err != nil {
-		return s.outside(w, r, err)
+		return err
 	}
 	view := rightsView{
 		base: s.base(r, s.Words.Text("rights.title")), Problems: p, MayDownload: look.MayDownload, Text: clipTo(maxRequestShown, r.PostForm.Get("texto")),
@@ -61,35 +61,27 @@ const maxRequestShown = 10_000
 
 // makeRequest is «Enviar el pedido».
 func (s *Server) makeRequest(w http.ResponseWriter, r *http.Request) error {
-	token, ok, err := s.insideForm(r)
+	token, err := s.insideForm(r)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return s.toLogIn(w, r)
 	}
 	err = s.Service.MakeRequest(r.Context(), s.actor(r), token, credential.RequestKind(r.PostForm.Get("pedido")), r.PostForm.Get("texto"))
 	if err == nil {
 		redirect(w, pathRights)
 		return nil
 	}
-	err = s.refused(w, r, err, func(status int, p problems) error { return s.rightsPage(w, r, status, p) })
-	return s.outside(w, r, err)
+	return s.refused(w, r, err, s.rightsPage)
 }
 
 // download is «Descargar mis datos»: a file, and no page.
 func (s *Server) download(w http.ResponseWriter, r *http.Request) error {
-	token, ok, err := s.insideForm(r)
+	token, err := s.insideForm(r)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return s.toLogIn(w, r)
-	}
 	export, err := s.Service.ExportData(r.Context(), s.actor(r), token, r.PostForm.Get("actual"))
 	if err != nil {
-		err = s.refused(w, r, err, func(status int, p problems) error { return s.rightsPage(w, r, status, p) })
-		return s.outside(w, r, err)
+		return s.refused(w, r, err, s.rightsPage)
 	}
 	body, err := json.MarshalIndent(s.dataOf(export), "", "  ")
 	if err != nil {

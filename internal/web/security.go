@@ -50,7 +50,7 @@ func (s *Server) setSecurity(w http.ResponseWriter, r *http.Request, claim crede
 		redirect(w, pathContactReview)
 		return nil
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.securityPage))
+	return s.refused(w, r, err, s.again(claim, s.securityPage))
 }
 
 // ownQuestionView asks the own questions behind the mailed link.
@@ -108,5 +108,5 @@ func (s *Server) answerOwn(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathClave)
 		return nil
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.ownQuestionPage))
+	return s.refused(w, r, err, s.again(claim, s.ownQuestionPage))
 }

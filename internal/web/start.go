@@ -87,7 +87,7 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 			return nil
 		}
 	}
-	return s.refused(w, r, err, func(status int, p problems) error { return s.startPage(w, r, status, p) })
+	return s.refused(w, r, err, s.startPage)
 }
 
 // parseStart parses the first page; it collects every fault.

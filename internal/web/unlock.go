@@ -49,7 +49,7 @@ func (s *Server) askUnlock(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathUnlock+"/correo")
 		return nil
 	}
-	return s.refused(w, r, err, func(status int, p problems) error { return s.unlockPage(w, r, status, p) })
+	return s.refused(w, r, err, s.unlockPage)
 }
 
 func (s *Server) showUnlockSent(w http.ResponseWriter, r *http.Request) error {

@@ -140,7 +140,7 @@ func (s *Server) enterCode(w http.ResponseWriter, r *http.Request) error {
 		s.setCookie(w, cookieProcedure, fresh.Token(), 0)
 		return s.toStandingOf(w, r, fresh)
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.waitingPage))
+	return s.refused(w, r, err, s.again(claim, s.waitingPage))
 }
 
 func (s *Server) resend(w http.ResponseWriter, r *http.Request) error {
@@ -153,7 +153,7 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, pathWaiting)
 		return nil
 	}
-	return s.refused(w, r, err, s.again(r, w, claim, s.waitingPage))
+	return s.refused(w, r, err, s.again(claim, s.waitingPage))
 }
 
 // showStanding leads to where the browser's procedure stands.
