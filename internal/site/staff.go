@@ -45,17 +45,25 @@ func SetAddressInPerson(ctx context.Context, c Config, n credential.Number, emai
 
 // besides does what staff do on a database that a program may be serving.
 func besides(ctx context.Context, c Config, act func(*credential.Service) error) error {
+	return onDatabase(ctx, c, func(store *sqlstore.Store) error {
+		service, err := serviceOn(store, c)
+		if err != nil {
+			return err
+		}
+		return told(act(service))
+	})
+}
+
+// onDatabase opens the database of a configuration, made before by the same key
+// ring, for a command beside a program that may be serving.
+func onDatabase(ctx context.Context, c Config, f func(*sqlstore.Store) error) error {
 	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: true})
 	if err != nil {
 		return err
 	}
 	err = checkRing(ctx, store, c)
-	var service *credential.Service
 	if err == nil {
-		service, err = serviceOn(store, c)
-	}
-	if err == nil {
-		err = told(act(service))
+		err = f(store)
 	}
 	return errors.Join(err, store.Close())
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
-	"errors"
 
 	"aldaba/internal/credential"
 	"aldaba/internal/sqlstore"
@@ -32,17 +31,11 @@ func exampleFigures(ctx context.Context, s *stats.Service) error {
 // WithStats gives the public figures of a database to a command beside a program
 // that may be serving. Of the configuration it needs database, keys and clock.
 func WithStats(ctx context.Context, c Config, f func(*stats.Service) error) error {
-	store, err := sqlstore.Open(ctx, sqlstore.Config{DSN: c.Database, Keys: c.Keys, Existing: true})
-	if err != nil {
-		return err
-	}
-	err = checkRing(ctx, store, c)
-	if err == nil {
-		var s *stats.Service
-		s, err = stats.New(stats.Config{Store: store, Keys: c.Keys, Now: c.Now})
-		if err == nil {
-			err = f(s)
+	return onDatabase(ctx, c, func(store *sqlstore.Store) error {
+		s, err := stats.New(stats.Config{Store: store, Keys: c.Keys, Now: c.Now})
+		if err != nil {
+			return err
 		}
-	}
-	return errors.Join(err, store.Close())
+		return f(s)
+	})
 }
