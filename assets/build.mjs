@@ -86,8 +86,8 @@ for (const name of (await readdir(join(here, 'src', 'images'))).sort()) {
   images[`image-${name}`] = contents;
 }
 
-// Styles of one page alone are loaded by it besides the others'.
-const single = { 'sheet.css': await styles('sheet.scss', '') };
+// Styles of some pages alone are loaded by them besides the others'.
+const single = { 'public.css': await styles('public.scss', ''), 'sheet.css': await styles('sheet.scss', '') };
 
 // Only the files built here are written or removed; others (icons) stay.
 await mkdir(out, { recursive: true });

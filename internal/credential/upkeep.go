@@ -2,6 +2,7 @@ package credential
 
 import (
 	"context"
+	"time"
 )
 
 // How long rows are kept after they have no more use.
@@ -13,13 +14,36 @@ const (
 	keepRequests = 3 * 365 * day
 )
 
+// Kept is for how long what is kept of people has a use, and is kept after it: what
+// the page about privacy tells.
+type Kept struct {
+	Procedures     time.Duration // after their end, with what was typed, sealed
+	Counters       time.Duration // of failed tries, after the latest
+	Marks          time.Duration // of networks, browsers and mailboxes, after the latest use
+	Mails          time.Duration // that a mail was sent, without its address and text
+	Requests       time.Duration // about one's data, after their answer
+	Complaints     time.Duration // that were confirmed, from their receipt
+	Unconfirmed    time.Duration // complaints that nobody confirmed
+	Devices        time.Duration // browsers that a person is known by
+	SessionsAtMost time.Duration
+}
+
+// Kept gives the retention under a policy.
+func (p Policy) Kept() Kept {
+	return Kept{
+		Procedures: keepProcedures, Counters: 2 * strangersMemory * p.AttemptWindow, Marks: keepMarks, Mails: keepMails,
+		Requests: keepRequests, Complaints: keepComplaints, Unconfirmed: keepUnconfirmed,
+		Devices: p.DeviceLife, SessionsAtMost: p.SessionLife,
+	}
+}
+
 // Sweep deletes what is past its retention, batch after batch, each in a
 // transaction of its own so that nobody waits long for it.
 func (s *Service) Sweep(ctx context.Context) (int64, error) {
-	now := s.now()
+	now, kept := s.now(), s.policy.Kept()
 	r := Retention{
-		Now: now, Procedures: now.Add(-keepProcedures), Attempts: now.Add(-2 * strangersMemory * s.policy.AttemptWindow),
-		Marks: now.Add(-keepMarks), Mails: now.Add(-keepMails), Requests: now.Add(-keepRequests),
+		Now: now, Procedures: now.Add(-kept.Procedures), Attempts: now.Add(-kept.Counters),
+		Marks: now.Add(-kept.Marks), Mails: now.Add(-kept.Mails), Requests: now.Add(-kept.Requests),
 	}
 	var all int64
 	for {

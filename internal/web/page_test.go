@@ -32,15 +32,7 @@ import (
 // newPages gives a server that can render and nothing else.
 func newPages(t *testing.T) *Server {
 	t.Helper()
-	s := &Server{Config: Config{
-		Words: words.Spanish(),
-		Institution: institution.Institution{
-			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Official: true, Email: "ayuda@example.com",
-			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: sampleOffices,
-			Logo: institution.Logo{File: "logo.svg", Content: []byte("<svg/>")}, Sheets: sampleSheets,
-		},
-		PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
-	}}
+	s := &Server{Config: newPagesConfig()}
 	var err error
 	s.assets, err = loadAssets(s.Institution)
 	if err != nil {
@@ -51,6 +43,19 @@ func newPages(t *testing.T) *Server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// newPagesConfig is what such a server is made of.
+func newPagesConfig() Config {
+	return Config{
+		Words: words.Spanish(),
+		Institution: institution.Institution{
+			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Official: true, Email: "ayuda@example.com",
+			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: sampleOffices,
+			Logo: institution.Logo{File: "logo.svg", Content: []byte("<svg/>")}, Sheets: sampleSheets,
+		},
+		PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
+	}
 }
 
 var sampleOffices = []institution.Office{
@@ -67,16 +72,33 @@ var sampleSheets = []institution.Sheet{
 		Laws: []institution.Law{{Name: "Ley", Articles: "Art. 1.", URL: "https://ley.example/1"}}, Words: []string{"contraseña"}},
 }
 
+var sampleLinks = []choice{{Value: pathHelp + "#bloqueada", Label: "Mi clave está bloqueada"}, {Value: pathSheets + "/otro", Label: "Otro"}}
+
+func aRequest(path string) *http.Request { return httptest.NewRequest(http.MethodGet, path, nil) }
+
+func policyOf(preset string) credential.Policy {
+	policy, err := credential.Preset(preset)
+	if err != nil {
+		panic(err)
+	}
+	return policy
+}
+
+// searchOf is the view of what was found.
+func searchOf(s *Server, query string) searchView {
+	return s.searchView(aRequest(pathSearch+"?"+url.Values{paramQuery: {query}}.Encode()), policyOf(credential.Ficha2026))
+}
+
 // sampleSheet is the view of a sheet as the handler makes it.
 func sampleSheet(s *Server, b base, sheet institution.Sheet, figures *stats.Published) sheetView {
 	with := *s
-	with.Service, with.Figures = new(credential.Service), func(context.Context) (*stats.Published, error) {
+	with.Figures = func(context.Context) (*stats.Published, error) {
 		if figures == nil {
 			return nil, errors.New("away")
 		}
 		return figures, nil
 	}
-	v := with.sheet(httptest.NewRequest(http.MethodGet, pathSheets+"/"+sheet.ID, nil), sheet)
+	v := with.sheet(httptest.NewRequest(http.MethodGet, pathSheets+"/"+sheet.ID, nil), sheet, policyOf(credential.Ficha2026))
 	b.Public = v.Public
 	v.base = b
 	return v
@@ -223,10 +245,16 @@ func views(s *Server) []shown {
 		{"sheet", "no figures", sampleSheet(s, zero, sampleSheets[0], nil)},
 		{"sheet", "full", sampleSheet(s, calmOutside(s, "sheets.title"), sampleSheets[1], sampleFigures())},
 		{"sheets", "zero", sheetsView{base: zero}}, {"sheets", "full", sheetsView{calmOutside(s, "sheets.title"), sampleSheets}},
-		{"door", "zero", doorView{zero}}, {"door", "full", doorView{calmOutside(s, "door.title")}},
-		{"help", "zero", helpView{base: zero}}, {"help", "full", helpView{calmOutside(s, "help.title"), s.cities()}},
+		{"door", "zero", doorView{base: zero}}, {"door", "full", doorView{calmOutside(s, "door.title"), sampleLinks, sampleLinks[:1]}},
+		{"help", "zero", helpView{base: zero}}, {"help", "full", helpView{calmOutside(s, "help.title"), s.cities(), s.helpGroups(policyOf(credential.Ficha2026))}},
+		{"help", "guia", helpView{calmOutside(s, "help.title"), nil, s.helpGroups(policyOf(credential.Guia))}},
+		{"help", "reforzada", helpView{calmOutside(s, "help.title"), nil, s.helpGroups(policyOf(credential.Reforzada))}},
+		{"text", "zero", textView{base: zero}}, {"text", "privacy", s.privacyView(aRequest(pathPrivacy), policyOf(credential.Ficha2026).Kept())},
+		{"text", "accessibility", s.accessibilityView(aRequest(pathAccessibility))},
+		{"text", "cookies", s.cookiesView(aRequest(pathCookies), policyOf(credential.Ficha2026))},
+		{"search", "zero", searchView{base: zero}}, {"search", "nothing", searchOf(s, "xyzzy")}, {"search", "found", searchOf(s, "clave")},
 		{"not_open", "staff", notOpenView{base{Title: "Título", Institution: s.Institution, Demo: true, Staff: true, server: s}, "counter"}},
-		{"door", "unofficial", doorView{base{Title: "Título", Institution: unofficial, server: s}}},
+		{"door", "unofficial", doorView{base: base{Title: "Título", Institution: unofficial, server: s}}},
 		{"demo_service", "full", demoServiceView{calmOutside(s, "account.title"), "Pedir una cita."}},
 		{"log_in", "zero", logInView{base: zero}},
 		{"log_in", "first", logInView{base: calmOutside(s, "log_in.title"), numberView: numberView{Documents: documents}, Again: true}},
@@ -998,7 +1026,7 @@ func TestLinksLeadToRoutes(t *testing.T) {
 		pathChange, "/salir", pathAccount + "/sesiones", pathAccount, pathAccount + "/historia", pathAccount + "/historia.csv", pathUnlock, PathLink + "/desbloquear",
 		PathDemoService + "actualizar-datos", pathAddress, pathAddress + "/codigo", pathAddress + "/reenviar", pathAddress + "/cancelar", PathLink + "/confirmar", pathRenew, pathClosing, pathRights, pathRights + "/descarga", "/demo/personas", "/demo/personas.json", "/demo/correo",
 		pathTransparency, pathFiguresCSV, pathFiguresJSON, pathComplaints, pathComplaintFollow, PathComplaintConfirm + "/t",
-		pathSheets, pathSheets + "/cambio", pathSheets + "/cambio.pdf", pathSheets + "/otro", pathSheets + "/otro.pdf",
+		pathSheets, pathSearch, pathPrivacy, pathAccessibility, pathCookies, pathSheets + "/cambio", pathSheets + "/cambio.pdf", pathSheets + "/otro", pathSheets + "/otro.pdf",
 		"/demo/correo/m1", "/demo/correo/m2", "/demo/correo/m2/html", PathLink + "/abc", PathObjection + "/t",
 	}
 	for _, one := range views(s) {

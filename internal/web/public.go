@@ -12,6 +12,7 @@ type publicView struct {
 	Address string
 	Picture string // address of the picture beside it
 	Index   bool   // search engines may show it: not in a demo or an example
+	Query   string // what was searched for
 }
 
 // public is base for such a page.
@@ -46,6 +47,9 @@ func (s *Server) lasting(d time.Duration) string {
 	}
 	if d > time.Minute {
 		return s.Words.Text("lasting.minutes", "n", int(d.Round(time.Minute)/time.Minute))
+	}
+	if d < 2*time.Second {
+		return s.Words.Text("lasting.second")
 	}
 	return s.Words.Text("lasting.seconds", "n", int(d/time.Second))
 }

@@ -170,6 +170,13 @@ func (s *Server) Citizens() http.Handler {
 	handle("POST "+PathObjection+"/{token}", s.object)
 
 	handle("GET "+pathHelp, s.help)
+	handle("GET "+pathSearch, s.search)
+	handle("GET "+pathPrivacy, s.privacy)
+	handle("GET "+pathAccessibility, s.accessibility)
+	handle("GET "+pathCookies, s.cookies)
+	handle("GET "+pathChangePassword, s.changePassword)
+	handle("GET "+pathSecurity, s.security)
+	handle("GET "+pathRobots, s.robots)
 	handle("GET "+pathSheets, s.showSheets)
 	handle("GET "+pathSheets+"/{name}", s.showSheet)
 	handle("GET "+pathTransparency, s.showTransparency)

@@ -38,7 +38,7 @@ func TestInstitutionOnPages(t *testing.T) {
 	style, logo := "", ""
 	for n := range doc.Descendants() {
 		switch {
-		case n.Data == "link" && attribute(n, "rel") == "stylesheet":
+		case n.Data == "link" && attribute(n, "rel") == "stylesheet" && strings.HasSuffix(attribute(n, "href"), "aldaba.css"):
 			style = attribute(n, "href")
 		case n.Data == "img":
 			logo = attribute(n, "src")

@@ -48,7 +48,7 @@ func (s *Server) showSheet(w http.ResponseWriter, r *http.Request) error {
 	if at < 0 {
 		return s.noSuchPage(w, r)
 	}
-	v := s.sheet(r, s.Institution.Sheets[at])
+	v := s.sheet(r, s.Institution.Sheets[at], s.Service.Policy())
 	if file {
 		return s.sheetPDF(w, r, v)
 	}
@@ -56,8 +56,8 @@ func (s *Server) showSheet(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *Server) sheet(r *http.Request, sheet institution.Sheet) sheetView {
-	sheet, cases := s.filled(sheet)
+func (s *Server) sheet(r *http.Request, sheet institution.Sheet, p credential.Policy) sheetView {
+	sheet, cases := s.filled(sheet, p)
 	v := sheetView{
 		base: s.public(r, sheet.Name, sheet.Text), Sheet: sheet, Cases: cases,
 		Begin: beginOf(sheet), PDF: pathSheets + "/" + sheet.ID + sheetFile, Figures: s.lastMonths(r),
@@ -84,9 +84,8 @@ func beginOf(sheet institution.Sheet) string {
 	return sheet.URL
 }
 
-// filled is a sheet as the running policy makes it, with the cases that hold under it.
-func (s *Server) filled(sheet institution.Sheet) (institution.Sheet, []institution.Case) {
-	policy := s.Service.Policy()
+// filled is a sheet as a policy makes it, with the cases that hold under it.
+func (s *Server) filled(sheet institution.Sheet, policy credential.Policy) (institution.Sheet, []institution.Case) {
 	var pairs []string
 	for _, mark := range institution.Marks() {
 		pairs = append(pairs, "{"+mark+"}", s.decided(policy, mark))
@@ -199,7 +198,7 @@ type sheetsView struct {
 func (s *Server) showSheets(w http.ResponseWriter, r *http.Request) error {
 	v := sheetsView{base: s.public(r, s.Words.Text("sheets.title"), s.Words.Text("sheets.lead"))}
 	for _, one := range s.Institution.Sheets {
-		one, _ = s.filled(one)
+		one, _ = s.filled(one, s.Service.Policy())
 		v.Sheets = append(v.Sheets, one)
 	}
 	s.render(w, r, http.StatusOK, "sheets", v)

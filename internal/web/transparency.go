@@ -101,7 +101,7 @@ const (
 
 func (s *Server) transparency(r *http.Request, p *stats.Published) (transparencyView, error) {
 	v := transparencyView{
-		base: s.base(r, s.Words.Text("transparency.title")), Until: s.day(p.Until).Words,
+		base: s.public(r, s.Words.Text("transparency.title"), s.Words.Text("transparency.lead")), Until: s.day(p.Until).Words,
 		CSV: pathFiguresCSV, CSVDays: pathFiguresCSV + "?" + paramPer + "=" + perDay, JSON: pathFiguresJSON,
 		Complaints: s.Words.Number(p.All.Complaints), Key: base64.StdEncoding.EncodeToString(p.PublicKey),
 	}

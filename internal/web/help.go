@@ -1,0 +1,272 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/institution"
+)
+
+// section is a part of a page of text.
+type section struct {
+	ID    string // its anchor
+	Title string
+	Texts []string
+	Facts []fact
+	Links []choice
+}
+
+// fact is a name and what is known of it.
+type fact struct{ Name, Text string }
+
+// topic is a question that people ask, as the words and the addresses of the site
+// know it. Its texts are words below "help.KEY."; what ends in "_" stands there once
+// for each way of the policy ([helpWay]).
+type topic struct {
+	group, id, key string
+	texts          []string
+	links          []string // paths; what they say is words "help.link.PATH"
+}
+
+// helpTopics are the questions of the help page, in its order.
+var helpTopics = []topic{
+	{"start", "que-tramite", "which", []string{"first", "change", "unlock", "free"}, []string{PathStart, pathChange, pathUnlock, pathSheets}},
+	{"start", "que-necesito", "needs", []string{"document", "generate_", "recover_", "mail"}, nil},
+	{"start", "clave-segura", "good", []string{"length", "free", "phrase"}, nil},
+	{"going", "no-coincide", "mismatch", []string{"case", "generate_", "recover_", "counter"}, nil},
+	{"going", "olvide", "forgot", []string{"what_", "counter"}, nil},
+	{"going", "no-llega", "missing", []string{"look", "again", "code"}, nil},
+	{"going", "enlace", "broken", []string{"life", "other", "used"}, nil},
+	{"going", "robot", "captcha", []string{"text"}, nil},
+	{"going", "bloqueada", "locked", []string{"alone", "web", "other"}, nil},
+	{"other", "sin-correo", "no_mail", []string{"new", "family", "counter"}, nil},
+	{"other", "correo-anterior", "old_mail", []string{"typed_", "fixed"}, nil},
+	{"other", "exterior", "abroad", []string{"online", "hours", "call"}, nil},
+	{"other", "sin-cedula", "no_cedula", []string{"number", "foreign", "none"}, nil},
+	{"other", "con-ayuda", "helper", []string{"own", "time", "secret", "end", "visit"}, nil},
+	{"other", "video", "video", []string{"ask", "never"}, nil},
+	{"safe", "nuestros-correos", "mails", []string{"host", "subject", "never", "doubt"}, nil},
+	{"safe", "enganos", "fraud", []string{"code", "not_me"}, []string{pathComplaints}},
+	{"safe", "mis-datos", "data", []string{"what", "yours"}, []string{pathPrivacy, pathCookies, pathRights}},
+}
+
+// helpGroups are the parts of the help page.
+var helpGroups = []string{"start", "going", "other", "safe"}
+
+// helpWay is by what the running policy proves people, as the help tells it apart.
+func helpWay(p credential.Policy) string {
+	switch {
+	case p.ActivationCode:
+		return wayMail
+	case p.BirthYear:
+		return wayDate
+	}
+	return wayQuestions
+}
+
+// helpGroup is some topics under a heading.
+type helpGroup struct {
+	Title  string
+	Topics []section
+}
+
+// helpView is the help page: contact, offices, and the questions people ask.
+type helpView struct {
+	base
+	Cities []cityView
+	Groups []helpGroup
+}
+
+func (s *Server) help(w http.ResponseWriter, r *http.Request) error {
+	s.render(w, r, http.StatusOK, "help", helpView{s.public(r, s.Words.Text("help.title"), s.Words.Text("help.lead")), s.cities(), s.helpGroups(s.Service.Policy())})
+	return nil
+}
+
+func (s *Server) helpGroups(p credential.Policy) []helpGroup {
+	var groups []helpGroup
+	for _, name := range helpGroups {
+		g := helpGroup{Title: s.Words.Text("help.group." + name)}
+		for _, t := range helpTopics {
+			if t.group == name {
+				g.Topics = append(g.Topics, s.topic(t, p))
+			}
+		}
+		groups = append(groups, g)
+	}
+	return groups
+}
+
+// topic is a question with its answer, true for a policy.
+func (s *Server) topic(t topic, p credential.Policy) section {
+	prefix, values := "help."+t.key+".", s.values(p)
+	answer := section{ID: t.id, Title: s.Words.Text(prefix + "title")}
+	for _, text := range t.texts {
+		if text[len(text)-1] == '_' {
+			text += helpWay(p)
+		}
+		answer.Texts = append(answer.Texts, s.Words.Text(prefix+text, values...))
+	}
+	for _, to := range t.links {
+		answer.Links = append(answer.Links, choice{Value: to, Label: s.Words.Text("help.link." + linkKeys[to])})
+	}
+	return answer
+}
+
+// linkKeys are the words of the links that texts end in.
+var linkKeys = map[string]string{
+	PathStart: "start", pathChange: "change", pathUnlock: "unlock", pathSheets: "sheets", pathComplaints: "complaints",
+	pathPrivacy: "privacy", pathCookies: "cookies", pathRights: "rights", pathHelp: "help",
+}
+
+// values are what texts about the running program may name: what the policy decides,
+// and who runs it.
+func (s *Server) values(p credential.Policy) []any {
+	values := []any{
+		"host", s.PublicURL.Scheme + "://" + s.PublicURL.Host, "phone", s.Institution.Phone, "hours", s.Institution.Hours,
+		"password_max", numberText(p.PasswordMax),
+	}
+	for _, mark := range institution.Marks() {
+		values = append(values, mark, s.decided(p, mark))
+	}
+	return values
+}
+
+// textView is a page of text: what is kept, what was tested.
+type textView struct {
+	base
+	Lead     string
+	Sections []section
+}
+
+// The pages of text.
+const (
+	pathPrivacy       = "/privacidad"
+	pathAccessibility = "/accesibilidad"
+	pathCookies       = "/cookies"
+)
+
+// text is a page of text with its sections, each of which has words below
+// "KEY.SECTION.".
+func (s *Server) text(r *http.Request, key string, sections []section) textView {
+	lead := s.Words.Text(key + ".lead")
+	return textView{base: s.public(r, s.Words.Text(key+".title"), lead), Lead: lead, Sections: sections}
+}
+
+// part is a section of such a page; its texts are words below "PAGE.NAME.".
+func (s *Server) part(page, name string, texts ...string) section {
+	prefix := page + "." + name + "."
+	p := section{ID: name, Title: s.Words.Text(prefix + "title")}
+	for _, text := range texts {
+		p.Texts = append(p.Texts, s.Words.Text(prefix+text))
+	}
+	return p
+}
+
+func (s *Server) privacy(w http.ResponseWriter, r *http.Request) error {
+	s.render(w, r, http.StatusOK, "text", s.privacyView(r, s.Service.Policy().Kept()))
+	return nil
+}
+
+// privacyView tells what is kept of people, why and for how long, from the numbers by
+// which the program deletes it.
+func (s *Server) privacyView(r *http.Request, kept credential.Kept) textView {
+	what := s.part("privacy", "what", "text")
+	for _, one := range []struct {
+		key  string
+		args []any
+	}{
+		{"register", nil},
+		{"account", nil},
+		{"procedures", []any{"for", s.lasting(kept.Procedures)}},
+		{"counters", []any{"for", s.lasting(kept.Counters)}},
+		{"marks", []any{"for", s.lasting(kept.Marks)}},
+		{"mails", []any{"for", s.lasting(kept.Mails)}},
+		{"sessions", []any{"for", s.lasting(kept.SessionsAtMost)}},
+		{"devices", []any{"for", s.lasting(kept.Devices)}},
+		{"requests", []any{"for", s.lasting(kept.Requests)}},
+		{"complaints", []any{"for", s.lasting(kept.Complaints), "open", s.lasting(kept.Unconfirmed)}},
+		{"history", nil},
+		{"figures", nil},
+	} {
+		what.Facts = append(what.Facts, fact{s.Words.Text("privacy.kept." + one.key + ".what"), s.Words.Text("privacy.kept."+one.key+".text", one.args...)})
+	}
+	rights := s.part("privacy", "rights", "text", "how", "term", "authority")
+	rights.Links = []choice{{Value: pathRights, Label: s.Words.Text("help.link.rights")}}
+	cookies := s.part("privacy", "cookies", "text")
+	cookies.Links = []choice{{Value: pathCookies, Label: s.Words.Text("help.link.cookies")}}
+	return s.text(r, "privacy", []section{
+		s.part("privacy", "who", "text", "law"), what, s.part("privacy", "care", "sealed", "clave", "log", "place"),
+		s.part("privacy", "shared", "nobody", "mail", "services"), rights, cookies,
+	})
+}
+
+func (s *Server) accessibility(w http.ResponseWriter, r *http.Request) error {
+	s.render(w, r, http.StatusOK, "text", s.accessibilityView(r))
+	return nil
+}
+
+func (s *Server) accessibilityView(r *http.Request) textView {
+	tell := s.part("accessibility", "tell", "text")
+	tell.Links = []choice{{Value: pathComplaints, Label: s.Words.Text("help.link.complaints")}, {Value: pathHelp, Label: s.Words.Text("help.link.help")}}
+	return s.text(r, "accessibility", []section{
+		s.part("accessibility", "done", "script", "keyboard", "narrow", "time", "forms", "colours"),
+		s.part("accessibility", "tested", "axe", "journey", "width", "paper"),
+		s.part("accessibility", "limits", "people", "captcha", "pdf", "sheets"), tell,
+	})
+}
+
+func (s *Server) cookies(w http.ResponseWriter, r *http.Request) error {
+	s.render(w, r, http.StatusOK, "text", s.cookiesView(r, s.Service.Policy()))
+	return nil
+}
+
+// cookiesView names every cookie that the program sets, by the name that a browser
+// shows.
+func (s *Server) cookiesView(r *http.Request, p credential.Policy) textView {
+	all := s.part("cookies", "all", "text")
+	for _, c := range []struct {
+		name string
+		life string
+	}{
+		{cookieProcedure, s.Words.Text("cookies.until_closed")},
+		{cookieSession, s.Words.Text("cookies.until_closed")},
+		{cookieDevice, s.lasting(p.DeviceLife)},
+		{cookieLink, s.lasting(linkCookieLife)},
+		{cookieNumber, s.lasting(credential.SealedNumberLife)},
+		{cookieComplaint, s.lasting(complaintCookieLife)},
+	} {
+		all.Facts = append(all.Facts, fact{s.cookieName(c.name), s.Words.Text("cookies.for."+c.name, "life", c.life)})
+	}
+	return s.text(r, "cookies", []section{all, s.part("cookies", "none", "text", "storage"), s.part("cookies", "refuse", "text")})
+}
+
+// searchable lists what the search finds, besides the sheets: pages by the words of
+// their title and text, and the questions of the help.
+func (s *Server) searchable(p credential.Policy) []section {
+	var list []section
+	for _, page := range []struct{ path, key string }{
+		{pathTransparency, "transparency"}, {pathComplaints, "complaints"}, {pathPrivacy, "privacy"},
+		{pathAccessibility, "accessibility"}, {pathCookies, "cookies"}, {pathSheets, "sheets"},
+	} {
+		list = append(list, section{ID: page.path, Title: s.Words.Text(page.key + ".title"), Texts: []string{s.Words.Text(page.key + ".lead")}})
+	}
+	list = append(list,
+		section{ID: pathLogIn, Title: s.Words.Text("log_in.title"), Texts: []string{s.Words.Text("search.log_in")}},
+		section{ID: pathHelp + "#contacto", Title: s.Words.Text("help.contact.title"), Texts: []string{s.Words.Text("help.contact.ready"), s.Institution.Email, s.Institution.PhoneText}},
+	)
+	offices := section{ID: pathHelp + "#oficinas", Title: s.Words.Text("help.offices.title"), Texts: []string{s.Words.Text("help.offices.text")}}
+	for _, o := range s.Institution.Offices {
+		offices.Texts = append(offices.Texts, o.City+" "+o.Name+" "+o.Address)
+	}
+	if len(s.Institution.Offices) > 0 {
+		list = append(list, offices)
+	}
+	for _, t := range helpTopics {
+		found := s.topic(t, p)
+		found.ID = (&url.URL{Path: pathHelp, Fragment: t.id}).String()
+		list = append(list, found)
+	}
+	return slices.Clip(list)
+}

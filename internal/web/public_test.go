@@ -1,0 +1,249 @@
+package web
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/institution"
+)
+
+// exampleSite is the example's site as its own institution would run it, or as a demo.
+func exampleSite(t *testing.T, official bool, demo *Demo) (*Server, func(path string) *httptest.ResponseRecorder) {
+	t.Helper()
+	of := institution.Example()
+	of.Official = official
+	s := newSiteOf(t, of, demo)
+	s.Now = func() time.Time { return time.Date(2026, time.March, 5, 15, 4, 5, 0, time.UTC) }
+	site := s.Citizens()
+	return s, func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		return w
+	}
+}
+
+// TestSearch: people find what they look for by their own words, whatever the accents.
+func TestSearch(t *testing.T) {
+	s, get := exampleSite(t, true, nil)
+	policy := policyOf(credential.Ficha2026)
+	for query, want := range map[string]string{
+		"CLAVE BLOQUEADA": "/tramites/desbloqueo-de-clave", "desbloquear": "/tramites/desbloqueo-de-clave",
+		"olvide mi contraseña": "/tramites/generar-recuperar-clave", "cambiar clave": "/tramites/cambio-de-clave",
+		"no tengo correo": "/ayuda#sin-correo", "estoy fuera del pais": "/ayuda#exterior", "videollamada": "/ayuda#video",
+		"oficina Cuenca": "/ayuda#oficinas", "sin cédula": "/ayuda#sin-cedula", "cookies": "/cookies", "estadisticas atenciones": "/transparencia",
+		"phishing": "/ayuda#enganos", "queja": "/quejas", "ingresar": "/ingresar", "abuela": "/ayuda#con-ayuda", "mis datos": "/ayuda#mis-datos",
+	} {
+		found := s.find(query, policy)
+		if at := slices.IndexFunc(found, func(f foundView) bool { return f.To == want }); at < 0 || at > 2 {
+			t.Errorf("%q finds %s at %d of %+v, want it among the first three", query, want, at, found)
+		}
+	}
+	for _, query := range []string{"", "xyzzy", "de la el", "日本", "%00", "<script>", strings.Repeat("ñ", 5000), strings.Repeat("a ", 5000)} {
+		if found := s.find(query, policy); len(found) > maxResults {
+			t.Errorf("%.20q finds %d", query, len(found))
+		}
+	}
+	for _, path := range []string{"/buscar", "/buscar?q=", "/buscar?q=%ff%00", "/buscar?q=<b>clave</b>", "/buscar?q=" + strings.Repeat("clave+", 2000), "/buscar?q=a&q=b"} {
+		w := get(path)
+		if body := w.Body.String(); w.Code != http.StatusOK || strings.Contains(body, "<b>") || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%.40s: %d", path, w.Code)
+		}
+	}
+	if body := get("/buscar?q=clave").Body.String(); !strings.Contains(body, `<meta name="robots" content="noindex">`) {
+		t.Error("a search engine may show a search")
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	f.Add("¿Cómo recupero mi clave?")
+	f.Add("ǅ\u0301 ﬃ 𝟙")
+	s := &Server{Config: newPagesConfig()}
+	f.Fuzz(func(t *testing.T, query string) {
+		for _, word := range folded(query) {
+			if word == "" || !isASCII(word) || word != strings.ToLower(word) {
+				t.Errorf("%q has the word %q", query, word)
+			}
+		}
+		if found := s.find(query, policyOf(credential.Guia)); len(found) > maxResults {
+			t.Errorf("%q finds %d", query, len(found))
+		}
+	})
+}
+
+// TestPoliciesDecideTheSheet: one institution, three policies, each sheet true.
+func TestPoliciesDecideTheSheet(t *testing.T) {
+	s, _ := exampleSite(t, true, nil)
+	at := slices.IndexFunc(s.Institution.Sheets, func(one institution.Sheet) bool { return one.Procedure == institution.Generate })
+	for preset, want := range map[string][2]string{
+		credential.Ficha2026: {"Vale 3 minutos", "preguntas sobre su historial"}, credential.Guia: {"Vale 15 minutos", "fecha de nacimiento completa"},
+		credential.Reforzada: {"Vale 15 minutos", "código de activación"},
+	} {
+		policy := policyOf(preset)
+		policy.Attempts = 7
+		v := s.sheet(aRequest(pathSheets+"/x"), s.Institution.Sheets[at], policy)
+		text := ""
+		for _, c := range v.Cases {
+			text += strings.Join(c.Steps, "\n")
+		}
+		for _, part := range append(want[:], "Tiene 7 intentos cada 24 horas") {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: the steps lack %q", preset, part)
+			}
+		}
+		if strings.Contains(text, "{") {
+			t.Errorf("%s: a mark is left in %s", preset, text)
+		}
+		if file := string(s.paper(v).Write()); strings.Count(file, "/Type/Page/") != 1 {
+			t.Errorf("%s: the PDF has %d pages", preset, strings.Count(file, "/Type/Page/"))
+		}
+	}
+	for _, mark := range institution.Marks() {
+		if s.decided(policyOf(credential.Guia), mark) == "" {
+			t.Errorf("nothing decides {%s}", mark)
+		}
+	}
+}
+
+func TestSheetPage(t *testing.T) {
+	_, get := exampleSite(t, true, nil)
+	w := get("/tramites/generar-recuperar-clave")
+	doc, err := html.Parse(strings.NewReader(w.Body.String()))
+	if err != nil || w.Code != http.StatusOK {
+		t.Fatal(w.Code, err)
+	}
+	var data map[string]any
+	for n := range doc.Descendants() {
+		if n.Data == "script" && attribute(n, "type") == "application/ld+json" {
+			if err := json.Unmarshal([]byte(n.FirstChild.Data), &data); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if data["@type"] != "GovernmentService" || data["name"] != "Generar / Recuperar clave" || data["url"] != "http://127.0.0.1:8080/tramites/generar-recuperar-clave" {
+		t.Errorf("structured data %v", data)
+	}
+	if strings.Contains(w.Body.String(), "noindex") {
+		t.Error("no search engine may show an official sheet")
+	}
+	pdf := get("/tramites/generar-recuperar-clave.pdf")
+	if pdf.Code != http.StatusOK || pdf.Header().Get("Content-Type") != "application/pdf" || !strings.HasPrefix(pdf.Body.String(), "%PDF-1.7") {
+		t.Errorf("the file: %d %s", pdf.Code, pdf.Header().Get("Content-Type"))
+	}
+	for _, path := range []string{"/tramites/no-existe", "/tramites/no-existe.pdf", "/tramites/.pdf", "/tramites/generar-recuperar-clave.pdf.pdf", "/tramites/"} {
+		if w := get(path); w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d, want 404", path, w.Code)
+		}
+	}
+}
+
+func TestWellKnown(t *testing.T) {
+	s, get := exampleSite(t, true, nil)
+	if w := get(pathChangePassword); w.Code != http.StatusSeeOther || w.Header().Get("Location") != pathChange {
+		t.Errorf("change-password: %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	want := "Contact: mailto:seguridad@institucion.example\nPreferred-Languages: es\n" +
+		"Canonical: http://127.0.0.1:8080/.well-known/security.txt\nExpires: 2026-09-03T00:00:00Z\n"
+	if w := get(pathSecurity); w.Body.String() != want || w.Header().Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("security.txt is %q, want %q", w.Body, want)
+	}
+	if body := get(pathRobots).Body.String(); !strings.Contains(body, "Disallow: /clave/\n") || strings.Contains(body, "Disallow: /\n") {
+		t.Errorf("robots.txt of an official site: %s", body)
+	}
+	s.Institution.Security = institution.SecurityContact{}
+	if w := get(pathSecurity); w.Code != http.StatusNotFound {
+		t.Errorf("security.txt of nobody: %d, want 404", w.Code)
+	}
+	s.Institution.Security = institution.SecurityContact{Contact: "https://a.example/", Policy: "https://b.example/"}
+	if body := get(pathSecurity).Body.String(); !strings.HasPrefix(body, "Contact: https://a.example/\nPolicy: https://b.example/\n") {
+		t.Errorf("security.txt with a policy: %s", body)
+	}
+	for name, site := range map[string]func(string) *httptest.ResponseRecorder{
+		"example": second(exampleSite(t, false, nil)), "demo": second(exampleSite(t, true, &Demo{})),
+	} {
+		if body := site(pathRobots).Body.String(); body != "User-agent: *\nDisallow: /\n" {
+			t.Errorf("robots.txt of the %s: %s", name, body)
+		}
+		if !strings.Contains(site("/").Body.String(), `content="noindex"`) {
+			t.Errorf("search engines may show the %s", name)
+		}
+	}
+}
+
+func second(_ *Server, get func(string) *httptest.ResponseRecorder) func(string) *httptest.ResponseRecorder {
+	return get
+}
+
+// TestCookiesAreTold holds the page against the cookies that the program sets.
+func TestCookiesAreTold(t *testing.T) {
+	s := newPages(t)
+	s.secure = true
+	told := map[string]bool{}
+	for _, f := range s.cookiesView(aRequest(pathCookies), policyOf(credential.Ficha2026)).Sections[0].Facts {
+		told[f.Name] = true
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := 0
+	for _, file := range files {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range ast.Preorder(tree) {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, "cookie") {
+				continue
+			}
+			set++
+			if name := "__Host-" + literal(spec.Values[0]); !told[name] {
+				t.Errorf("the page does not tell of %s", name)
+			}
+		}
+	}
+	if set != len(told) || set < 6 {
+		t.Errorf("%d cookies are set, %d told", set, len(told))
+	}
+}
+
+// TestPrivacyTellsTheRetention: each time by which the program deletes stands on the
+// page.
+func TestPrivacyTellsTheRetention(t *testing.T) {
+	s := newPages(t)
+	kept := credential.Kept{
+		Procedures: 11 * 24 * time.Hour, Counters: 12 * 24 * time.Hour, Marks: 13 * 24 * time.Hour, Mails: 14 * 24 * time.Hour,
+		Requests: 15 * 24 * time.Hour, Complaints: 16 * 24 * time.Hour, Unconfirmed: 17 * 24 * time.Hour, Devices: 18 * 24 * time.Hour,
+		SessionsAtMost: 19 * 24 * time.Hour,
+	}
+	text := execute(t, s, shown{"text", "privacy", s.privacyView(aRequest(pathPrivacy), kept)})
+	for n := 11; n <= 19; n++ {
+		if part := numberText(n) + " días"; !strings.Contains(text, part) {
+			t.Errorf("the page does not say %s", part)
+		}
+	}
+}
+
+func TestLasting(t *testing.T) {
+	s := newPages(t)
+	for d, want := range map[time.Duration]string{
+		3 * time.Minute: "3 minutos", time.Minute: "1 minuto", time.Second: "1 segundo", 45 * time.Second: "45 segundos", 90 * time.Second: "2 minutos", 2 * time.Hour: "2 horas",
+		time.Hour: "1 hora", 24 * time.Hour: "24 horas", 48 * time.Hour: "2 días", 30 * 24 * time.Hour: "30 días", 365 * 24 * time.Hour: "1 año", 3 * 365 * 24 * time.Hour: "3 años",
+	} {
+		if got := s.lasting(d); got != want {
+			t.Errorf("lasting(%v) = %q, want %q", d, got, want)
+		}
+	}
+}

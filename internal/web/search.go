@@ -1,0 +1,209 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"aldaba/internal/credential"
+)
+
+const (
+	pathSearch = "/buscar"
+	paramQuery = "q"
+
+	// What a search takes and gives at most: a sentence of a person, a page of answers.
+	maxQuery   = 100 // characters
+	maxTerms   = 8
+	maxResults = 15
+	maxExcerpt = 180 // characters
+)
+
+// entry is one thing that can be found.
+type entry struct {
+	to, title           string
+	texts               []string
+	named, known, words []string // folded: of its title, of the words it is also known by, of its texts
+}
+
+// foundView is one thing that was found.
+type foundView struct{ To, Title, Text string }
+
+// searchView is what was found.
+type searchView struct {
+	base
+	Asked bool // something was written
+	Found []foundView
+	N     string
+	Else  []section // questions to read where nothing was found
+}
+
+// entries lists all that can be found. It is small, and made anew for each search: what
+// it says depends on the policy that runs.
+func (s *Server) entries(p credential.Policy) []entry {
+	var list []entry
+	for _, sheet := range s.Institution.Sheets {
+		sheet, cases := s.filled(sheet, p)
+		e := entry{to: pathSheets + "/" + sheet.ID, title: sheet.Name, texts: []string{sheet.Text, sheet.Whom}, known: sheet.Words}
+		e.texts = slices.Concat(e.texts, sheet.Gets, sheet.Needs, sheet.Instead)
+		for _, c := range cases {
+			e.texts = append(append(e.texts, c.Title), c.Steps...)
+		}
+		list = append(list, e)
+	}
+	for _, one := range s.searchable(p) {
+		list = append(list, entry{to: one.ID, title: one.Title, texts: one.Texts})
+	}
+	for n := range list {
+		e := &list[n]
+		e.named, e.known, e.words = folded(e.title), folded(strings.Join(e.known, " ")), folded(strings.Join(e.texts, " "))
+	}
+	return list
+}
+
+// find looks for words. What has most of them comes, in order of how it has them.
+func (s *Server) find(query string, p credential.Policy) []foundView {
+	terms := s.terms(query)
+	type match struct {
+		entry
+		terms, score int
+	}
+	var found []match
+	for _, e := range s.entries(p) {
+		m := match{entry: e}
+		for _, term := range terms {
+			score := 8*count(e.named, term, 1) + 5*count(e.known, term, 1) + count(e.words, term, 3)
+			m.score += score
+			m.terms += min(score, 1)
+		}
+		if m.terms > 0 {
+			found = append(found, m)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b match) int { return cmp.Or(cmp.Compare(b.terms, a.terms), cmp.Compare(b.score, a.score)) })
+	var list []foundView
+	for _, m := range found {
+		if len(list) == maxResults || m.terms < found[0].terms {
+			break
+		}
+		list = append(list, foundView{m.to, m.title, excerpt(m.texts, terms)})
+	}
+	return list
+}
+
+// terms are the words of a query that tell something, each with those that mean the
+// same here joined to one.
+func (s *Server) terms(query string) []string {
+	ignored := folded(s.Words.Text("search.ignored"))
+	var terms []string
+	for _, word := range folded(query) {
+		if same := "search.same." + word; s.Words.Has(same) {
+			word = folded(s.Words.Text(same))[0]
+		}
+		if !slices.Contains(ignored, word) && !slices.Contains(terms, word) && len(terms) < maxTerms {
+			terms = append(terms, word)
+		}
+	}
+	return terms
+}
+
+// count is how many words, up to a number, a term stands for.
+func count(words []string, term string, most int) int {
+	stem, n := stemmed(term), 0
+	for _, word := range words {
+		if strings.HasPrefix(word, stem) {
+			n++
+			if n == most {
+				break
+			}
+		}
+	}
+	return n
+}
+
+// stemmed is the beginning that a word shares with its other forms, as far as its
+// length tells: «bloqueada» and «bloqueo», «claves» and «clave».
+func stemmed(word string) string {
+	switch n := len(word); {
+	case n >= 7:
+		return word[:n-2]
+	case n >= 5:
+		return word[:n-1]
+	}
+	return word
+}
+
+// folded cuts a text into words, without case and accents.
+func folded(text string) []string {
+	plain := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.Is(unicode.Mn, r):
+			return -1
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return ' '
+	}, norm.NFKD.String(text))
+	words := strings.Fields(plain)
+	for n, word := range words { // a stem may be cut anywhere
+		if !isASCII(word) {
+			words[n] = strings.ToValidUTF8(strings.Map(asciiOnly, word), "")
+		}
+	}
+	return slices.DeleteFunc(words, func(word string) bool { return word == "" })
+}
+
+func isASCII(word string) bool {
+	return !strings.ContainsFunc(word, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+func asciiOnly(r rune) rune {
+	if r >= utf8.RuneSelf {
+		return -1
+	}
+	return r
+}
+
+// excerpt is the first text that has one of the terms, else the first, cut at a word.
+func excerpt(texts, terms []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	at := slices.IndexFunc(texts, func(text string) bool {
+		words := folded(text)
+		return slices.ContainsFunc(terms, func(term string) bool { return count(words, term, 1) > 0 })
+	})
+	text := texts[max(at, 0)]
+	if utf8.RuneCountInString(text) <= maxExcerpt {
+		return text
+	}
+	cut := string([]rune(text)[:maxExcerpt])
+	return cut[:max(strings.LastIndexByte(cut, ' '), 1)] + "…"
+}
+
+// search answers the search's form, which stands in the head of every public page.
+// What was asked goes into no log and is kept nowhere.
+func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
+	s.render(w, r, http.StatusOK, "search", s.searchView(r, s.Service.Policy()))
+	return nil
+}
+
+func (s *Server) searchView(r *http.Request, p credential.Policy) searchView {
+	query := strings.TrimSpace(strings.ToValidUTF8(r.URL.Query().Get(paramQuery), ""))
+	if utf8.RuneCountInString(query) > maxQuery {
+		query = string([]rune(query)[:maxQuery])
+	}
+	v := searchView{base: s.public(r, s.Words.Text("search.title"), s.Words.Text("search.text")), Asked: query != ""}
+	v.Public.Index, v.Public.Query = false, query
+	v.Found = s.find(query, p)
+	v.N = numberText(len(v.Found))
+	if len(v.Found) == 0 {
+		v.Else = s.helpGroups(p)[0].Topics
+	}
+	return v
+}
