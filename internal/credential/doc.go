@@ -24,15 +24,36 @@
 //
 // # What a clave opens
 //
-//	number, clave ─LogIn─► Session ─► Home, History, ChangeClave
-//	      │ wrong             └─► over: by time, EndSession, SetClave, a death,
-//	      ▼                             ChangeClave (another token, and the others)
+//	number, clave ─LogIn─► Session ─► Home, History, LookRights, MakeRequest
+//	      │ wrong             │  └─clave again─► ChangeClave, AskAddress, RenewQuestions,
+//	      │                   │                  ExportData, CloseWeb, CloseSession
+//	      │                   └─► over: by time, EndSession, SetClave, a death, a freeze,
+//	      │                             CloseWeb, ChangeClave (another token, and the others)
+//	      ▼
 //	BudgetClave or BudgetClaveKnown ─five─► locked ─AskUnlock─► mail ─OpenLock─► open
+//	                                                             └─NewClaveBehindUnlock─► prove
 //
-// A session is a row ([Session]). [Service.LogIn] and [Service.ChangeClave] charge
-// and compare by the same code (tryClave); what a lock stops, and what ends it,
-// is docs/decisions/0013. The mail of an unlock is an untold procedure of kind
-// [Unlock], whose link opens no page for a clave.
+// A session is a row ([Session]). Whatever asks the clave charges and compares it by
+// the same code (tryClave); inside a session it is given again by proveAgain and
+// doAgain (inside.go), which also ask for the account's level. What a lock stops, and
+// what ends it, is docs/decisions/0013. The mail of an unlock is an untold procedure of
+// kind [Unlock], whose link opens no page for a clave by itself. A change of address is
+// a procedure too, drawn in address.go.
+//
+// # What shuts an account
+//
+//	notice ─Object─► case for staff, or frozen ─recovery by what stood before─► open
+//	CloseWeb ───────────────────────► closed ──code of staff (IssueActivationCode)─► open
+//
+// A shut account answers every clave as a wrong one (docs/decisions/0017). Every act
+// that matters is told to every address on record (notify), with the link of
+// [Service.Object].
+//
+// # Beside the clave
+//
+// Complaints ([Service.MakeComplaint]) need no account and follow a number and a code.
+// What is counted for the public commits with the act ([Figure]); package stats does
+// the rest.
 //
 // # What holds for both
 //

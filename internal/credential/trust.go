@@ -3,7 +3,7 @@ package credential
 import "time"
 
 // Level is how well an account's owner was proven when the clave was last set
-// (table in docs/security-cases.md: waiting never raises it).
+// (table in docs/security-cases.md; waiting never raises it).
 type Level int
 
 // The levels of trust.
