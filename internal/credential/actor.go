@@ -8,6 +8,8 @@ type Actor struct {
 	Device  DeviceID // from the device cookie; zero without one
 	Browser string   // kind of device in a word key, such as "android" or "windows"
 	Route   string   // the route pattern of the request
+
+	inside bool // a live session of the person is theirs
 }
 
 // ActorKind is citizen, staff or system.

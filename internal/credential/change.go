@@ -44,7 +44,7 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		if err != nil {
 			return Changed{}, err
 		}
-		subject = session.Subject
+		subject, by.inside = session.Subject, true
 	}
 	current, clave, err := s.checkChange(form)
 	if err != nil {

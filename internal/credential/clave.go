@@ -160,6 +160,10 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if !p.Typed.Proof.IsZero() {
 		earned = InPerson // whoever handed over the code saw the person
 	}
+	facts, err := s.facts(tx, by, p.Subject, person, p.Reference, now)
+	if err != nil {
+		return DeviceID{}, err
+	}
 	err = s.saveClave(tx, by, p, hash, earned, before, now)
 	if err != nil {
 		return DeviceID{}, err
@@ -169,10 +173,6 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 		return DeviceID{}, err
 	}
 	err = settleAttempts(tx, p, p.Kind == Recover && confirmedBefore || earned == InPerson)
-	if err != nil {
-		return DeviceID{}, err
-	}
-	facts, err := s.facts(tx, by, p.Subject, person, p.Reference, now)
 	if err != nil {
 		return DeviceID{}, err
 	}
@@ -248,10 +248,10 @@ func (s *Service) saveClave(tx Tx, by Actor, p Procedure, hash string, earned Le
 		account, err = Account{Subject: p.Subject, CreatedAt: now}, nil
 	}
 	if err == nil {
-		err = thaw(tx, by, p, &account, before, now)
+		err = reopen(tx, by, p, &account, now)
 	}
 	if err == nil {
-		err = reopen(tx, by, p, &account, now)
+		err = thaw(tx, by, p, &account, before, now)
 	}
 	if err != nil {
 		return err
@@ -293,19 +293,17 @@ func (s *Service) rememberDevice(tx Tx, by Actor, subject Subject, now time.Time
 	if err != nil {
 		return DeviceID{}, err
 	}
-	device := by.Device
-	if !device.IsZero() {
-		people, err := tx.DevicePeople(s.deviceHash(device), now)
+	// The id is always a new one, for the others of this browser too: whoever copied
+	// the cookie of a shared computer before holds nothing after.
+	device := newDeviceID()
+	if !by.Device.IsZero() {
+		people, err := tx.DevicePeople(s.deviceHash(by.Device), now)
+		if err == nil && people < peoplePerDevice {
+			err = tx.RenewDevice(s.deviceHash(by.Device), s.deviceHash(device))
+		}
 		if err != nil {
 			return DeviceID{}, err
 		}
-		// An id that nobody is remembered by was not made here, or is over.
-		if people == 0 || people >= peoplePerDevice {
-			device = DeviceID{}
-		}
-	}
-	if device.IsZero() {
-		device = newDeviceID()
 	}
 	err = tx.AddDevice(subject, s.deviceHash(device), now, now.Add(s.policy.DeviceLife))
 	if err != nil {

@@ -17,6 +17,12 @@ var errClosed = &Error{Kind: Denied, Rule: "proof"}
 // closed reports whether the owner closed the web way.
 func (a Account) closed() bool { return !a.ClosedAt.IsZero() }
 
+// closingDisputed reports whether the web way was closed by an act that «No fui yo»
+// disputed, or after it: then it is not known to be the owner's will.
+func (a Account) closingDisputed() bool {
+	return a.closed() && a.frozen() && !a.ClosedAt.Before(a.FrozenFrom)
+}
+
 // shut reports whether no clave opens the account now: it is frozen, or closed.
 func (a Account) shut() bool { return a.frozen() || a.closed() }
 
@@ -70,7 +76,7 @@ func reopen(tx Tx, by Actor, p Procedure, account *Account, now time.Time) error
 	if !account.closed() {
 		return nil
 	}
-	if p.Typed.Proof.IsZero() {
+	if p.Typed.Proof.IsZero() && !account.closingDisputed() {
 		return errClosed
 	}
 	account.ClosedAt = time.Time{}

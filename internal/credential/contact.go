@@ -49,7 +49,7 @@ func (s *Service) contactFor(tx Tx, subject Subject, person Person, typed string
 		return a.Email, true, nil
 	}
 	email, err = ParseEmail(typed)
-	if err == nil {
+	if _, known := amongThem(on, email); err == nil && !known {
 		err = s.mailboxHasRoom(tx, email, subject, now)
 	}
 	return email, false, err
@@ -194,13 +194,13 @@ func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) 
 	if err != nil {
 		return Email{}, false, err
 	}
-	err = s.mailboxHasRoom(tx, to, p.Subject, now)
-	if err != nil {
-		return Email{}, false, err
-	}
 	if a, ok := amongThem(on, to); ok {
 		p.Typed.Email = a.Email.Reveal()
 		return a.Email, false, nil
+	}
+	err = s.mailboxHasRoom(tx, to, p.Subject, now)
+	if err != nil {
+		return Email{}, false, err
 	}
 	if frozen {
 		return Email{}, false, invalid("email", "frozen")

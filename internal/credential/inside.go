@@ -66,6 +66,7 @@ func (s *Service) proveAgain(ctx context.Context, by Actor, t SessionToken, leas
 	if len(checked) > 0 {
 		return provenAgain{}, checked
 	}
+	by.inside = true
 	tried, err := s.tryClave(ctx, by, x.Subject, typed, now)
 	if err != nil {
 		return provenAgain{}, err

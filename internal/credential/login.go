@@ -56,11 +56,11 @@ func (s *Service) tryClave(ctx context.Context, by Actor, subject Subject, typed
 	return triedClave{charge, person, right, leave}, nil
 }
 
-// enterToTry takes a place in the gate: a browser that the person is known by does
-// not wait behind strangers.
+// enterToTry takes a place in the gate: a browser that the person is known by, or
+// logged in with, does not wait behind strangers.
 func (s *Service) enterToTry(ctx context.Context, by Actor, subject Subject, now time.Time) (leave func(), err error) {
-	known := false
-	if !by.Device.IsZero() {
+	known := by.inside
+	if !known && !by.Device.IsZero() {
 		err = s.store.Glance(ctx, func(tx Tx) (err error) {
 			known, err = tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
 			return err
@@ -189,7 +189,8 @@ func (s *Service) greet(tx Tx, by Actor, subject Subject, person Person, now tim
 }
 
 // chargeClave takes one comparison of a clave, in its own transaction, from the
-// counter of known browsers or from that of all others. What is read and written
+// counter of known browsers, which one with a live session is, or from that of
+// all others. What is read and written
 // depends on the browser alone, and not on whose the number is.
 func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, now time.Time) (claveCharge, error) {
 	var charge claveCharge
@@ -199,14 +200,15 @@ func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, no
 			return err
 		}
 		charge = claveCharge{budget: BudgetClave}
-		if !by.Device.IsZero() {
-			known, err := tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
+		known := by.inside
+		if !known && !by.Device.IsZero() {
+			known, err = tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
 			if err != nil {
 				return err
 			}
-			if known {
-				charge.budget = BudgetClaveKnown
-			}
+		}
+		if known {
+			charge.budget = BudgetClaveKnown
 		}
 		a, err := tx.Attempts(subject, charge.budget)
 		if err == nil {
@@ -330,7 +332,7 @@ func (s *Service) wrongClave(ctx context.Context, by Actor, subject Subject, tri
 }
 
 // tellLock queues the notice of a lock to the address that proves its owner best;
-// where there is no clave to lock, one to nobody. The dispatcher is not woken:
+// where there is no clave to lock, or its owner died, one to nobody. The dispatcher is not woken:
 // see untold.go.
 func (s *Service) tellLock(tx Tx, by Actor, subject Subject, tried triedClave, now time.Time) error {
 	facts, err := s.facts(tx, by, subject, tried.person, newReference(), now)
@@ -342,7 +344,7 @@ func (s *Service) tellLock(tx Tx, by Actor, subject Subject, tried triedClave, n
 		return err
 	}
 	var best Address
-	if tried.account.Clave != "" {
+	if tried.account.Clave != "" && !tried.person.Number.IsZero() {
 		best = bestAddress(on)
 	}
 	return s.notifyOne(tx, news{Subject: subject, Kind: MailLocked}, best.Email, best.Provenance.Origin.rank() >= OriginConfirmed.rank(), facts, now)

@@ -107,7 +107,15 @@ func (s *Service) homeKey(by Actor) [32]byte {
 
 // network says what is known of where an act comes from.
 func (s *Service) network(tx Tx, by Actor, subject Subject, now time.Time) (Network, error) {
-	known, err := tx.Marked(markHome, s.homeKey(by), subject, now.Add(-homeMemory))
+	account, err := tx.Account(subject)
+	if err != nil && !isNoRow(err) {
+		return "", err
+	}
+	since := now.Add(-homeMemory)
+	if account.ProvenAt.After(since) {
+		since = account.ProvenAt // who was in before may be whom the owner put out
+	}
+	known, err := tx.Marked(markHome, s.homeKey(by), subject, since)
 	if known {
 		return NetworkKnown, err
 	}

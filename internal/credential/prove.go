@@ -53,11 +53,8 @@ func (s *Service) ByCode(ctx context.Context, c Claim) error {
 		p.Step, p.Kind = StepProve, Generate
 		p.Typed.ByCode = !s.policy.ActivationCode
 		p.Typed.Record, p.Typed.Answers, p.Typed.Asked = nil, nil, nil
-		if p.Typed.MailProven {
-			// Begun behind the link of an unlock: what sets everything anew asks the
-			// questions and proves its address itself, and leaves that link alone.
-			p.Typed.MailProven, p.Typed.Begun, p.Typed.Email, p.Typed.Fixed = false, ID{}, "", false
-		}
+		// Behind the link of an unlock too it is a procedure of its own, mail and all.
+		p.Typed.MailProven, p.Typed.Begun, p.Typed.Email, p.Typed.Fixed = false, ID{}, "", false
 		return tx.SaveProcedure(p)
 	})
 }
@@ -305,7 +302,7 @@ func (s *Service) birthHolds(typed Typed, person Person) bool {
 func (s *Service) proofHolds(c proofCharge, person Person, found bool) bool {
 	alive := found && person.Death.IsZero()
 	may := c.owner && c.dateRight && alive
-	open := !c.account.closed()
+	open := !c.account.closed() || c.account.closingDisputed()
 	switch {
 	case s.policy.asksBefore(c.kind):
 		kept := c.account.Answers

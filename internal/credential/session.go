@@ -20,6 +20,10 @@ type Session struct {
 	Browser   string    // kind of device, a word key
 }
 
+// MaxSessions is how many sessions a person can have open: more than anybody's
+// devices, and few enough to look through.
+const MaxSessions = 20
+
 // SessionToken is what a browser brings to say that a session is its own.
 type SessionToken struct {
 	ID     ID

@@ -112,11 +112,13 @@ type Tx interface {
 	ActivationCode(s Subject) (ActivationCode, error)
 	UseActivationCode(s Subject, id ID, at time.Time) (bool, error)
 
-	// AddDevice remembers a device (by hash) for a person; ForgetDevices forgets
+	// AddDevice remembers a device (by hash) for a person; RenewDevice gives a device
+	// another hash, for all its people; ForgetDevices forgets
 	// all of a person; DevicePeople counts the people remembered for a device;
 	// KnowsDevice tells whether a person is among them; DeviceOwner gives the one
 	// person remembered for a device, and ErrNoRow where there is none, or more.
 	AddDevice(s Subject, device [32]byte, at, expires time.Time) error
+	RenewDevice(old, new [32]byte) error
 	ForgetDevices(s Subject) error
 	DevicePeople(device [32]byte, now time.Time) (int, error)
 	KnowsDevice(s Subject, device [32]byte, now time.Time) (bool, error)
@@ -144,7 +146,8 @@ type Tx interface {
 	ConfirmComplaint(id ID, by ComplaintProof, at, keepUntil time.Time) (bool, error)
 	LapseComplaints(before time.Time, n int) ([]LapsedComplaint, error)
 
-	// OpenSession inserts; Session reads by id; Sessions lists those of a person
+	// OpenSession inserts, and ends the person's sessions used longest ago beyond
+	// [MaxSessions]; Session reads by id; Sessions lists those of a person
 	// that were used after an instant and have not reached their absolute end,
 	// latest first; SeeSession notes a use; EndSession ends one of a person and
 	// reports whether it was there; EndSessions ends all of a person but one.

@@ -66,7 +66,7 @@ func (s *Service) askUntold(ctx context.Context, by Actor, c Claim, person Perso
 // for a recover the address verified in person or else the one confirmed last,
 // for a first clave one verified in person. The zero Email where there is none.
 func provenAddress(kind ProcedureKind, account Account, on []Address) (to Email, fixed bool) {
-	if (kind == Recover) != (account.Clave != "") || account.closed() {
+	if (kind == Recover) != (account.Clave != "") || account.closed() && !account.closingDisputed() {
 		return Email{}, false // the other case is theirs, or the owner closed the web way
 	}
 	if a, ok := fixedAddress(on); ok {

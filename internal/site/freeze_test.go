@@ -382,3 +382,63 @@ func TestS24_StaffVerifyAnAddress(t *testing.T) {
 		}
 	})
 }
+
+// A closing of the web way that its owner disputes ends with the freeze: a thief
+// with the clave must not shut the web for good.
+func TestFreezeOfAClosing(t *testing.T) {
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
+		p := w.people["con-clave"]
+		thief := w.browser()
+		thief.logIn(p, p.Clave).want(303)
+		thief.get("/mi-cuenta/cerrar-via-web").want(200).press("Cerrar la vía web", "actual", p.Clave, "entiendo", "si").want(303)
+		w.pressed(w.notice(p.Email, "Aviso: se cerró la vía web de su cuenta"))
+		w.browser().finished(credential.Recover, p, p.Email, goodClave)
+		w.browser().logIn(p, goodClave).want(303)
+		if account := w.mustAccount(p); !account.ClosedAt.IsZero() || !account.FrozenFrom.IsZero() {
+			t.Errorf("closed at %v, frozen from %v", account.ClosedAt, account.FrozenFrom)
+		}
+	})
+}
+
+// TestS21_StrangersDoNotStopASession: a lock by strangers does not keep who is
+// logged in from what asks the clave again.
+func TestS21_StrangersDoNotStopASession(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		p := w.people["con-clave"]
+		b := w.browser()
+		b.logIn(p, p.Clave).want(303)
+		for range 6 {
+			w.clock.advance(20 * time.Second)
+			w.browser().logIn(p, "una clave equivocada")
+		}
+		w.browser().logIn(p, p.Clave).want(429)
+		b.get("/clave/cambiar").want(200).press("Cambiar clave", "actual", p.Clave, "clave", goodClave, "repita", goodClave, "acuerdo", "si").want(303)
+	})
+}
+
+// TestS27_CopiedDeviceCookie: whoever copied a shared computer's cookie is not
+// known by it to the person who finishes there afterwards.
+func TestS27_CopiedDeviceCookie(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		w := newWorld(t, dsn)
+		other, p := w.people["con-clave-presencial"], w.people["con-clave"]
+		shared := w.browser()
+		shared.finished(credential.Recover, other, "", goodClave)
+		copied := shared.clone()
+		shared.finished(credential.Recover, p, p.Email, otherClave)
+		for range 5 {
+			w.clock.advance(20 * time.Second)
+			copied.logIn(p, "una clave equivocada").want(422)
+		}
+		copied.logIn(p, otherClave).want(429)
+		shared.logIn(p, otherClave).want(303)
+		shared.get("/mi-cuenta").want(200).press("Salir").want(303)
+		for range 6 { // and the other person is still known here
+			w.clock.advance(20 * time.Second)
+			w.browser().logIn(other, "una clave equivocada")
+		}
+		shared.logIn(other, goodClave).want(303)
+	})
+}

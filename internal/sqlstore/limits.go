@@ -99,6 +99,12 @@ func (t *tx) AddDevice(s credential.Subject, device [32]byte, at, expires time.T
 	return wrap("adding a device", err)
 }
 
+// RenewDevice implements [credential.Tx].
+func (t *tx) RenewDevice(old, new [32]byte) error {
+	_, err := t.exec(`UPDATE devices SET device = $2 WHERE device = $1`, old[:], new[:])
+	return wrap("renewing a device", err)
+}
+
 // ForgetDevices implements [credential.Tx].
 func (t *tx) ForgetDevices(s credential.Subject) error {
 	_, err := t.exec(`DELETE FROM devices WHERE subject = $1`, s[:])

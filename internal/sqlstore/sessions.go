@@ -11,6 +11,10 @@ func (t *tx) OpenSession(x credential.Session) error {
 	_, err := t.exec(`INSERT INTO sessions (subject, id, token, created_at, seen_at, expires_at, browser)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		x.Subject[:], x.ID[:], x.Token[:], millis(x.CreatedAt), millis(x.SeenAt), millis(x.ExpiresAt), x.Browser)
+	if err == nil {
+		_, err = t.exec(`DELETE FROM sessions WHERE subject = $1 AND id IN
+			(SELECT id FROM sessions WHERE subject = $1 ORDER BY seen_at DESC, id LIMIT 1000 OFFSET $2)`, x.Subject[:], int64(credential.MaxSessions))
+	}
 	return wrap("opening a session", err)
 }
 

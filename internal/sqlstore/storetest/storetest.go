@@ -714,6 +714,18 @@ func devices(t *testing.T, e *env) {
 			t.Errorf("DevicesOf after %v = %d, want %d", c.after, got, c.want)
 		}
 	}
+	renewed := newHash()
+	e.update(t, a, func(tx credential.Tx) error { return tx.RenewDevice(device, renewed) })
+	for _, one := range []struct {
+		hash [32]byte
+		want int
+	}{{device, 0}, {renewed, 2}} {
+		n := read(t, e, func(tx credential.Tx) (int, error) { return tx.DevicePeople(one.hash, t0) })
+		if n != one.want {
+			t.Errorf("%d people of a renewed device, want %d", n, one.want)
+		}
+	}
+	e.update(t, a, func(tx credential.Tx) error { return tx.RenewDevice(renewed, device) })
 	e.update(t, a, func(tx credential.Tx) error { return tx.ForgetDevices(a) })
 	if got := count(t0); got != 1 {
 		t.Errorf("DevicePeople after one was forgotten = %d, want 1", got)
@@ -952,6 +964,17 @@ func sessions(t *testing.T, e *env) {
 		}
 		e.update(t, s, func(tx credential.Tx) error { return tx.OpenSession(x) })
 		return x
+	}
+	crowd := newSubject()
+	var kept []credential.ID
+	for i := range credential.MaxSessions + 3 {
+		kept = append(kept, open(crowd, t0.Add(time.Duration(i)*time.Second)).ID)
+	}
+	for i, id := range kept {
+		err := stale(e, func(tx credential.Tx) error { _, err := tx.Session(id); return err })
+		if gone := errors.Is(err, credential.ErrNoRow); gone != (i < 3) {
+			t.Errorf("session %d of too many: %v", i, err)
+		}
 	}
 	first, second, others := open(a, t0), open(a, t0.Add(time.Minute)), open(b, t0)
 	same(t, "Session", read(t, e, func(tx credential.Tx) (credential.Session, error) { return tx.Session(first.ID) }), first)
