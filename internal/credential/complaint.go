@@ -47,12 +47,11 @@ func ComplaintTopics() []ComplaintTopic {
 type ComplaintProof string
 
 // The proofs. A complaint without one is kept and can be read, and is no complaint
-// in the public figures.
+// in the public figures. An officer's belongs to the desk that answers.
 const (
 	Unconfirmed ComplaintProof = ""
 	ByMail      ComplaintProof = "mail"    // the link in the mail to the address that was typed
 	BySession   ComplaintProof = "session" // whoever made it was logged in
-	ByOfficer   ComplaintProof = "officer"
 )
 
 // Complaint is what somebody wrote, and its clock.

@@ -125,6 +125,7 @@ func TestFaults(t *testing.T) {
 		pairs []string
 		want  []string // "file:line: key: some of the sentence", in order
 	}{
+		{"answers in no time", []string{"[contact]", "[complaints]\nanswer_days = 0\n\n[contact]"}, []string{"institution.toml:6: complaints.answer_days: holds what is no number from 1 to 90"}},
 		{"not official by saying nothing", []string{"official = true\n", ""}, []string{"institution.toml:1: official: is missing; write, above the first table, official = true, or false"}},
 		{"official is a text", []string{"= true", `= "si"`}, []string{"institution.toml:3: official: holds a text where true or false is needed"}},
 		{"names", []string{`"Instituto"`, `"` + long + `"`, `"IE"`, `" "`}, []string{

@@ -188,6 +188,7 @@ func TestComplaintNobodyConfirms(t *testing.T) {
 		w.browser().get(happy).want(200).press("Confirmar").want(303)
 		link := linkIn(t, w.complaintMail(anyWriter, complaintSubject, 1), complaintLinkPrefix)
 		page := w.browser().get(link).want(200)
+		w.settled()
 		lapse := func() {
 			if err := w.site.Service.LapseComplaints(t.Context()); err != nil {
 				t.Fatal(err)
@@ -221,6 +222,13 @@ func TestComplaintNobodyConfirms(t *testing.T) {
 		if n := len(w.openComplaints()); n != 4 {
 			t.Errorf("staff can read %d of 4", n)
 		}
+		w.update(func(tx credential.Tx) error {
+			acts, err := tx.AuditOf(credential.Subject{}, credential.AuditQuery{Acts: []credential.Act{credential.ActComplaintsRead}, N: 9})
+			if len(acts) != 1 || acts[0].Actor != credential.Staff {
+				t.Errorf("the audit has %d acts of staff who read them, want 1", len(acts))
+			}
+			return err
+		})
 		// Kept a year unconfirmed, three once confirmed.
 		for _, c := range []struct {
 			days, left int
@@ -240,15 +248,15 @@ func TestComplaintNobodyConfirms(t *testing.T) {
 // loses nothing of it.
 func TestComplaintInside(t *testing.T) {
 	engines(t, func(t *testing.T, dsn string) {
-		w := newWorld(t, dsn)
+		w := newWorld(t, dsn, configured(func(c *Config) { c.Institution.AnswerDays = 3 }))
 		p := w.people["con-clave-presencial"]
 		b := w.inOf(p)
 		page := b.get(pathQuejas).want(200)
-		if !strings.Contains(page.text(), "a su nombre") {
-			t.Error("nobody is told that it will be in their name")
+		if !strings.Contains(page.text(), "a su nombre") || !strings.Contains(page.text(), "en 3 días") {
+			t.Error("nobody is told that it will be in their name, or when it is answered")
 		}
 		number, code := b.complained(anyWriter)
-		if text := w.browser().followed(number, code).want(200).text(); !strings.Contains(text, "Confirmada.") {
+		if text := w.browser().followed(number, code).want(200).text(); !strings.Contains(text, "Confirmada.") || !strings.Contains(text, "23 de noviembre de 2026") {
 			t.Errorf("it stands as %s", clipText(text, 400))
 		}
 		if m := w.complaintMail(anyWriter, complaintTaken, 1); strings.Contains(m.Text, "://") || !strings.Contains(m.Text, number) || !strings.Contains(m.Text, code) {
@@ -376,9 +384,13 @@ func TestS12_ComplaintMailboxHasACap(t *testing.T) {
 		elsewhere := w.browser()
 		elsewhere.addr = "198.51.100.7:40000"
 		elsewhere.complain("otra@correo.example").want(303)
+		w.settled() // before the clock moves: a mail under way would be sent again
 		w.clock.advance(25 * time.Hour)
 		w.browser().complain(spelled[0]).want(303)
-		w.waitFor("mail of the next day", func() bool { return len(w.box.Messages("")) == 4 })
+		w.settled()
+		if n := len(w.box.Messages("")); n != 4 {
+			t.Errorf("%d mails the next day, want 4", n)
+		}
 	})
 }
 
@@ -393,9 +405,11 @@ func TestComplaintReference(t *testing.T) {
 	if find(failed.root, hrefTo(pathQuejas)) == nil {
 		t.Error("the page of a failed proof does not lead to the complaints")
 	}
-	b.get(pathQuejas + "?asunto=recover").want(200)
 	plain := b.get(pathQuejas).want(200)
 	_, inputs := plain.form("Enviar")
+	if _, asked := b.get(pathQuejas + "?asunto=change").want(200).form("Enviar"); inputs.Get("asunto") != "recover" || asked.Get("asunto") != "change" {
+		t.Errorf("chosen when the page opens: %q and, from a page about another, %q", inputs.Get("asunto"), asked.Get("asunto"))
+	}
 	if !strings.Contains(plain.text(), "Incluir la referencia de mi trámite") || inputs.Has("referencia") {
 		t.Error("the reference is not offered, or ticked by itself")
 	}

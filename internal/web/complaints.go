@@ -77,10 +77,7 @@ func (s *Server) complaintsPage(w http.ResponseWriter, r *http.Request, status i
 		Most: s.Words.Number(credential.MaxComplaint), Days: s.Service.AnswerDays(), Named: r.PostForm.Get("referencia") != "",
 	}
 	view.Problem = len(p) > 0
-	topic := r.URL.Query().Get("asunto")
-	if r.Method == http.MethodPost {
-		topic = r.PostForm.Get("asunto")
-	}
+	topic := ""
 	if token, ok := s.session(r); ok {
 		var err error
 		view.Inside, err = s.Service.LoggedIn(r.Context(), token)
@@ -89,11 +86,19 @@ func (s *Server) complaintsPage(w http.ResponseWriter, r *http.Request, status i
 		}
 	}
 	if claim, ok := s.claim(r); ok {
+		var kind credential.ProcedureKind
 		var err error
-		view.Reference, _, err = s.Service.HeldReference(r.Context(), claim)
+		view.Reference, kind, err = s.Service.HeldReference(r.Context(), claim)
 		if err != nil {
 			return err
 		}
+		topic = string(kind) // of the same name, where it has one
+	}
+	switch asked := r.URL.Query().Get("asunto"); {
+	case r.Method == http.MethodPost:
+		topic = r.PostForm.Get("asunto")
+	case asked != "":
+		topic = asked
 	}
 	for _, kind := range credential.ComplaintKinds() {
 		view.Kinds = append(view.Kinds, s.choice("complaints.kind.", string(kind), r.PostForm.Get("tipo")))
