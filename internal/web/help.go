@@ -172,6 +172,8 @@ func (s *Server) privacy(w http.ResponseWriter, r *http.Request) error {
 // privacyView tells what is kept of people, why and for how long, from the numbers by
 // which the program deletes it.
 func (s *Server) privacyView(r *http.Request, kept credential.Kept) textView {
+	who := s.part("privacy", "who", "text", "law")
+	who.Texts[0] = s.Words.Text("privacy.who.text", "name", s.Institution.Name)
 	what := s.part("privacy", "what", "text")
 	for _, one := range []struct {
 		key  string
@@ -197,7 +199,7 @@ func (s *Server) privacyView(r *http.Request, kept credential.Kept) textView {
 	cookies := s.part("privacy", "cookies", "text")
 	cookies.Links = []choice{{Value: pathCookies, Label: s.Words.Text("help.link.cookies")}}
 	return s.text(r, "privacy", []section{
-		s.part("privacy", "who", "text", "law"), what, s.part("privacy", "care", "sealed", "clave", "log", "place"),
+		who, what, s.part("privacy", "care", "sealed", "clave", "log", "place"),
 		s.part("privacy", "shared", "nobody", "mail", "services"), rights, cookies,
 	})
 }
