@@ -202,7 +202,7 @@ func (p *play) begin() {
 		}
 	}
 	clave := ""
-	if rapid.Bool().Draw(p.T, "has a clave") {
+	if p.mostly("has a clave") {
 		clave = p.newClave()
 		account.Clave = r.policy.HashParams().Hash([]byte(clave))
 		if asked := r.policy.OwnQuestions; asked > 0 {
@@ -710,6 +710,8 @@ func withCode(o credential.Outgoing) bool { return o.Code != "" }
 
 func ofUnlock(o credential.Outgoing) bool { return o.Kind == credential.MailUnlock }
 
+func toNewAddress(o credential.Outgoing) bool { return o.Kind == credential.MailAddressLink }
+
 func oldCode(o credential.Outgoing) bool { return o.Kind == credential.MailAddressCode }
 
 func withObjection(o credential.Outgoing) bool { return !o.Notice.IsZero() }
@@ -881,6 +883,12 @@ func (p *play) acts() map[string]func(*rapid.T) {
 			}
 			if o, ok := p.mail(b.who, oldCode); ok && p.mostly("code") && p.inside(b) {
 				p.typeOldCode(b, o)
+				if p.bool("waits") {
+					p.pass(p.r.policy.AddressHold)
+				}
+			}
+			if o, ok := p.mail(b.who, toNewAddress); ok {
+				p.openLink(b, o, true)
 			}
 		},
 		"renew the questions": func() {
@@ -1107,7 +1115,7 @@ func (p *play) mine(on []place) string {
 //
 // For longer: go test ./internal/site -run TestModel -rapid.checks 5000 -rapid.steps 80
 func TestModel(t *testing.T) {
-	bounded := map[string]int{"rapid.checks": 20, "rapid.steps": 40}
+	bounded := map[string]int{"rapid.checks": 30, "rapid.steps": 40}
 	if testing.Short() { // rapid does a fifth of the checks and half of the steps
 		bounded = map[string]int{"rapid.checks": 100, "rapid.steps": 80}
 	}

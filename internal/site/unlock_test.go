@@ -161,6 +161,27 @@ func TestNewClaveBehindUnlock(t *testing.T) {
 	})
 }
 
+// With a code from staff behind the same link everything is set anew, and asked: the
+// questions, and a mail of its own.
+func TestByCodeBehindUnlock(t *testing.T) {
+	presetsOnce(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
+		p := w.handOver(w.people["bloqueada-presencial"], "ABCDE-23456")
+		w.browser().askUnlock(p).want(303)
+		w.waitFor("unlock mail", func() bool { return len(w.mails(p.Email, unlockSubject)) > 0 })
+		b := w.browser()
+		page := b.get(linkIn(t, w.mails(p.Email, unlockSubject)[0], "/clave/enlace/")).want(303).follow().want(200).press("Poner una clave nueva").want(303).follow().want(200)
+		page = page.press("Tengo un código de activación").want(303).follow().want(200)
+		page.press("Continuar", "dia", p.Birth[8:], "mes", p.Birth[5:7], "anio", p.Birth[:4], "activacion", p.Activation).want(303).follow().want(200).press("Aceptar").want(303)
+		b.get("/clave/generar-recuperar/nueva-clave").want(303)
+		next := "/clave/generar-recuperar/preguntas"
+		if w.policy().OwnQuestions == 0 {
+			next = "/clave/generar-recuperar/correo"
+		}
+		b.get(next).want(200)
+	})
+}
+
 // By the sheet's way the link of an unlock ends the lock alone.
 func TestUnlockAsTheSheetSays(t *testing.T) {
 	w := newWorld(t, dsnOf(t, "sqlite"), with("unlock_link", "unlock"))
