@@ -43,7 +43,8 @@
 // # What shuts an account
 //
 //	notice ─Object─► case for staff, or frozen ─recovery by what stood before─► open
-//	CloseWeb ───────────────────────► closed ──code of staff (IssueActivationCode)─► open
+//	                                       └────code of staff (IssueActivationCode)─► open
+//	CloseWeb ─────────────────────────► closed ─code of staff─► open
 //
 // A shut account answers every clave as a wrong one (docs/decisions/0017). Every act
 // that matters is told to every address on record (notify), with the link of

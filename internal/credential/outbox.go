@@ -131,7 +131,9 @@ func (s *Service) MailAccepted(ctx context.Context, m Outgoing) error {
 			return nil
 		}
 		p.Accepted = now
-		err = delivered(tx, p, m.Mail, now)
+		if m.Kind.hasLink() {
+			err = delivered(tx, p, m.Mail, now)
+		}
 		if err != nil {
 			return err
 		}

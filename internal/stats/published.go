@@ -269,12 +269,13 @@ func timing(kind credential.ProcedureKind, h histogram) *Timing {
 	return &Timing{Kind: kind, P50: h.percentile(50), P95: h.percentile(95), P99: h.percentile(99)}
 }
 
-// order is how procedures are listed.
-func order(kind credential.ProcedureKind) int {
-	return slices.Index([]credential.ProcedureKind{
-		credential.Generate, credential.Recover, credential.Unlock, credential.KindChange, credential.KindFirstClave,
-	}, kind)
+// publicKinds are the procedures that the public is told of, in the order of the page.
+var publicKinds = []credential.ProcedureKind{
+	credential.Generate, credential.Recover, credential.Unlock, credential.KindChange, credential.KindFirstClave,
 }
+
+// order is how procedures are listed.
+func order(kind credential.ProcedureKind) int { return slices.Index(publicKinds, kind) }
 
 // codes are the words of a file for states: they are the format's, and no language's.
 var codes = map[State]string{Earlier: "anterior", Provisional: "provisional", Closed: "cerrado", Correction: "correccion"}

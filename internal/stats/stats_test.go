@@ -170,6 +170,27 @@ func TestDue(t *testing.T) {
 }
 
 // What is published of a month with few events tells nothing of any of them.
+// Every outcome has a word in the file, and only kinds that have one are counted.
+func TestOutcome(t *testing.T) {
+	for _, tt := range []struct {
+		in   Ended
+		want string // the file's word; empty for what is not counted
+	}{
+		{Ended{Kind: credential.Recover, End: credential.Finished, Step: credential.StepDone}, ""},
+		{Ended{Kind: credential.Recover, Step: credential.StepProve}, "abandonado_en_datos"},
+		{Ended{Kind: credential.Recover, Step: credential.StepSent}, "sin_correo"},
+		{Ended{Kind: credential.Recover, Step: credential.StepSent, Mailed: true}, "enlace_vencido"},
+		{Ended{Kind: credential.Recover, Step: credential.StepSent, End: credential.Objected}, "objetado"},
+		{Ended{Kind: credential.Unlock, Step: credential.StepSent, End: credential.Replaced}, "reemplazado"},
+		{Ended{Kind: credential.ChangeAddress, Step: credential.StepOldCode}, ""},
+		{Ended{Kind: credential.ChangeAddress, Step: credential.StepSent, Mailed: true}, ""},
+	} {
+		if got := outcomeCode(outcome(tt.in)); got != tt.want {
+			t.Errorf("%+v ended as %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
 func TestBreakdownOfFew(t *testing.T) {
 	count := func(m credential.Measure, detail string, bucket int, n int64) Count {
 		return Count{Measure: m, Kind: credential.Recover, Detail: detail, Bucket: bucket, N: n}

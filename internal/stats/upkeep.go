@@ -96,10 +96,10 @@ const (
 )
 
 // outcome is how a procedure that is over did not finish; empty for one that did,
-// which its act has counted.
+// which its act has counted, and for a kind that the public is not told of.
 func outcome(e Ended) string {
 	switch {
-	case e.End == credential.Finished:
+	case e.End == credential.Finished, !slices.Contains(publicKinds, e.Kind):
 		return ""
 	case e.End == credential.Replaced:
 		return outcomeReplaced
