@@ -176,11 +176,11 @@ func (s *Service) MakeRequest(ctx context.Context, by Actor, t SessionToken, kin
 type Export struct {
 	At         time.Time
 	Person     Person
-	Account    Account // only level, times, picture, phone and which questions are for the person
+	Account    ExportedAccount
 	Addresses  []Address
 	Former     []Address // no longer on record
-	Sessions   []Session
-	Devices    int // browsers that the person is known by
+	Sessions   []Session // without the hashes of their tokens
+	Devices    int       // browsers that the person is known by
 	Agreement  string
 	AgreedAt   time.Time // of the version accepted last; zero for none
 	Acts       []HistoryAct
@@ -189,6 +189,16 @@ type Export struct {
 	Complaints []Complaint // that the person made while logged in
 	Cases      []Case
 	Change     AddressChange
+}
+
+// ExportedAccount is what an [Export] has of an account.
+type ExportedAccount struct {
+	Level     Level
+	CreatedAt time.Time
+	ProvenAt  time.Time // when the clave was last set by a proof
+	Phone     Text
+	Image     SecurityImage
+	Questions []PersonalQuestionID // that were answered
 }
 
 // ExportData gives a person of level 2 everything kept of them, to who gives the
@@ -214,7 +224,11 @@ func (s *Service) ExportData(ctx context.Context, by Actor, t SessionToken, curr
 	var set []Address
 	err = s.store.View(ctx, func(tx Tx) (err error) {
 		v = Export{At: now, Person: again.person}
-		v.Account, err = tx.Account(subject)
+		account, err := tx.Account(subject)
+		v.Account = ExportedAccount{
+			Level: account.Level, CreatedAt: account.CreatedAt, ProvenAt: account.ProvenAt, Phone: account.Phone, Image: account.Image,
+			Questions: account.Answers.Questions,
+		}
 		if err == nil {
 			set, err = tx.Addresses(subject)
 		}
@@ -223,6 +237,9 @@ func (s *Service) ExportData(ctx context.Context, by Actor, t SessionToken, curr
 		}
 		if err == nil {
 			v.Sessions, err = tx.Sessions(subject, now.Add(-s.policy.SessionIdle), now)
+		}
+		for i := range v.Sessions {
+			v.Sessions[i].Token = [32]byte{}
 		}
 		if err == nil {
 			v.Devices, err = tx.DevicesOf(subject, now)

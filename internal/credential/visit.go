@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxReason bounds why staff did something, in code points.
+// maxReason bounds why staff did something, and the name of their office, in code points.
 const maxReason = 200
 
 // visit is somebody on record whom staff saw, and why they did what they did.
@@ -29,7 +29,7 @@ func (s *Service) visit(ctx context.Context, n Number, office, reason string) (v
 		return visit{}, invalid("reason", "not_text")
 	case utf8.RuneCountInString(reason) > maxReason:
 		return visit{}, invalid("reason", "too_long")
-	case len(office) > maxReason:
+	case utf8.RuneCountInString(office) > maxReason:
 		return visit{}, invalid("office", "too_long")
 	}
 	subject := s.keys.Subject(n)

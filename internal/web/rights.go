@@ -232,7 +232,7 @@ func (s *Server) dataOf(e credential.Export) dataFile {
 	if a.Image != "" {
 		file.Account.Image = s.Words.Text("image." + string(a.Image))
 	}
-	for _, id := range a.Answers.Questions {
+	for _, id := range a.Questions {
 		file.Account.Questions = append(file.Account.Questions, s.Words.PersonalQuestion(id))
 	}
 	for _, one := range e.Addresses {
