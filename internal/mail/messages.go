@@ -116,6 +116,7 @@ type noticeView struct {
 	Until  string // end of the hold, in words; empty where there is none
 	Case   string // number of the case that was opened; empty for none
 	Again  string // that it happened again since, in words; empty where it did not
+	Stuck  bool   // its reader cannot log in: the mail says what opens the account
 
 	LastDay string // on which a request is answered, in words; empty where there is none
 }
@@ -152,6 +153,9 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		}
 		f.Subject = r.Words.Text("mail." + string(o.Kind) + ".subject")
 		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
+		if o.Kind == credential.MailAddressLink {
+			f.Name = "" // nobody has confirmed that whoever reads this address is that person
+		}
 		view, page = activationView{frame: f, Kind: string(o.Kind), Life: r.life(o.Life)}, "unlock"
 	case credential.MailAddressCode:
 		if len(o.Code) != 6 || o.Life < time.Second || o.Facts.NewMask == "" {
@@ -182,6 +186,7 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		f.Subject = r.Words.Text("mail." + string(o.Kind) + ".subject")
 		f.Link = r.PublicURL.JoinPath("no-fui-yo", o.Objection.Token()).String()
 		v := noticeView{frame: f, Kind: string(o.Kind), Device: r.device(o.Facts.Browser), Case: oneLine(o.Facts.Case, maxName)}
+		v.Stuck = o.Kind == credential.MailLocked || o.Kind == credential.MailFrozen
 		if o.Facts.Network != "" {
 			v.Place = r.Words.Text("mail.network." + string(o.Facts.Network))
 		}

@@ -79,6 +79,8 @@ func (s *Server) titleOf(c credential.AddressChange) string {
 		return s.Words.Text("address.title")
 	case c.Step == credential.StepOldCode:
 		return s.Words.Text("address.old_code.title")
+	case c.Mail != credential.MailHeld:
+		return s.Words.Text("address.sent.title_confirm")
 	}
 	return s.Words.Text("address.sent.title")
 }

@@ -80,6 +80,8 @@ func (s *Server) changeClave(w http.ResponseWriter, r *http.Request) error {
 				to = pathChange + "/listo-conservadas"
 			case held != nil:
 				to = pathChange + "/listo-adentro"
+			case r.PostForm.Has("primera") && s.Service.Policy().OwnQuestions > 0:
+				to = pathChange + "/listo-primera"
 			}
 			redirect(w, to)
 			return nil

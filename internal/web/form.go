@@ -104,13 +104,17 @@ func (s *Server) explained(err error) (list problems, first *credential.Error, o
 
 // sentence finds the words of a refusal: "rule.<field>.<rule>", where record and
 // bank questions share theirs, else "rule.<rule>". A sentence may name the
-// policy's numbers, {min} and {max} of a clave, {least} of the bank, and {seconds}
-// to wait or {until} when, to the minute after.
+// policy's numbers, {min} and {max} of a clave, {least} of the bank, and how long to
+// {wait} or {until} when, to the minute after.
 func sentence(l *words.Language, refusal *credential.Error, policy credential.Policy, now time.Time) string {
 	seconds := max(1, int(math.Ceil(refusal.RetryAfter.Seconds())))
 	until := now.Add(refusal.RetryAfter + time.Minute - 1).Truncate(time.Minute)
+	wait := l.Text("lasting.seconds", "n", seconds)
+	if seconds == 1 {
+		wait = l.Text("lasting.second")
+	}
 	numbers := []any{
-		"most", l.Number(credential.MaxComplaint), "min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "seconds", seconds, "until", l.DateTime(until),
+		"most", l.Number(credential.MaxComplaint), "min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "wait", wait, "until", l.DateTime(until),
 	}
 	group, _, _ := strings.Cut(refusal.Field, ".")
 	if key := "rule." + group + "." + refusal.Rule; group != "" && l.Has(key) {

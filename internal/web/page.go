@@ -215,10 +215,10 @@ func (s *Server) actionOf(key string) string {
 	switch key {
 	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended", "web_closed", "expired_finished", "expired_replaced", "logged_out":
 		return "/"
-	case "changed", "expired_session", "unlocked", "address_confirmed",
+	case "changed", "changed_first", "expired_session", "unlocked",
 		"expired_address_finished", "expired_address_replaced", "expired_address_over":
 		return pathLogIn
-	case "changed_inside", "changed_kept", "address_cancelled", "conflict_other_change", "denied_level",
+	case "changed_inside", "changed_kept", "address_cancelled", "address_confirmed", "conflict_other_change", "denied_level",
 		"questions_renewed", "not_found_own_questions":
 		return pathAccount
 	case "too_large_complaint", "not_found_complaint", "expired_complaint_over":
@@ -311,6 +311,7 @@ type base struct {
 	Demo        bool
 	Mailbox     bool   // the demo keeps the mails itself
 	Clock       string // how far the demo's clock was moved, as a sentence; empty for not at all
+	Session     bool   // the browser brings a session, maybe an ended one: the menu leads to the account
 	Path        string
 	Position    int // step of the journey; 0 outside it
 	Of          int
@@ -328,6 +329,7 @@ func (s *Server) base(r *http.Request, title string) base {
 	return base{
 		Title: title, Institution: s.Institution, Staff: s.staff, Path: r.URL.Path, server: s,
 		Demo: s.Demo != nil, Mailbox: s.Demo != nil && s.Demo.Mails != nil, Clock: s.clockMoved(),
+		Session: s.cookie(r, cookieSession) != "",
 	}
 }
 

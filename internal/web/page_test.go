@@ -113,7 +113,7 @@ var sampleServices = servicesView{Groups: []serviceGroup{
 func fullBase(s *Server, title string) base {
 	return base{
 		Title: title, Problem: true, Institution: s.Institution, Path: "/x", Position: 3, Of: 7,
-		Demo: true, Mailbox: true, Clock: s.Words.Text("demo.clock.ahead", "by", "4 min"),
+		Demo: true, Mailbox: true, Session: true, Clock: s.Words.Text("demo.clock.ahead", "by", "4 min"),
 		Procedure: "p-1", Now: "2026-03-05T10:00:00Z", Deadline: "2026-03-05T10:30:00Z", DeadlineAt: "05:30",
 		CanExtend: true, server: s,
 	}
@@ -346,7 +346,7 @@ func views(s *Server) []shown {
 		}},
 		{"rights", "zero", rightsView{base: zero}},
 		{"rights", "full", rightsView{
-			base: fullOutside(s, "rights.title"), MayDownload: true, Requests: []requestView{sampleRequest}, Text: "Mi dirección <b>",
+			base: fullOutside(s, "rights.title"), MayDownload: true, Requests: []requestView{sampleRequest}, Received: &sampleRequest, Text: "Mi dirección <b>",
 			Kinds:    sampleChoices(s, "rights.kind.", "erasure", "rectification", "erasure"),
 			Problems: problems{rule("actual", "rule.current.wrong"), rule("pedido", "rule.request_kind.choose"), rule("texto", "rule.request.empty")},
 		}},
@@ -453,6 +453,7 @@ func views(s *Server) []shown {
 		{"objection", "clave", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailClaveSet, Freezes: true, Button: "freeze", ClaveSet: true, Action: PathObjection + "/t"}},
 		{"objection", "cancellable", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChange, Cancellable: true, Button: "cancel", ClaveSet: true, Action: PathObjection + "/t"}},
 		{"objection", "case", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailRegisterChange, Button: "case", Action: PathObjection + "/t"}},
+		{"objection", "address changed", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChanged, Button: "case", ClaveSet: true, Action: PathObjection + "/t"}},
 		{"objection", "used", objectionView{base: calmOutside(s, "objection.title"), Case: "C-AB2C-3DEF", Outcome: "used"}},
 		{"objection", "cancelled", objectionView{base: calmOutside(s, "objection.cancelled_title"), Case: "C-AB2C-3DEF", Outcome: "cancelled"}},
 		{"objection", "frozen", objectionView{base: calmOutside(s, "objection.frozen_title"), Case: "C-AB2C-3DEF", Outcome: "frozen", Frozen: true}},

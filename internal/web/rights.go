@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"aldaba/internal/credential"
@@ -14,6 +15,7 @@ type rightsView struct {
 	Problems    problems
 	MayDownload bool
 	Requests    []requestView
+	Received    *requestView // the request of the press just now; nil for none
 	Kinds       []choice
 	Text        string
 }
@@ -48,12 +50,19 @@ func (s *Server) rightsPage(w http.ResponseWriter, r *http.Request, status int, 
 	for _, q := range look.Requests {
 		view.Requests = append(view.Requests, s.requestOf(q))
 	}
+	if len(look.Requests) > 0 && r.URL.Query().Has(paramReceived) {
+		latest := slices.MaxFunc(look.Requests, func(a, b credential.DataRequest) int { return a.CreatedAt.Compare(b.CreatedAt) })
+		view.Received = new(s.requestOf(latest))
+	}
 	for _, kind := range credential.RequestKinds() {
 		view.Kinds = append(view.Kinds, s.choice("rights.kind.", string(kind), r.PostForm.Get("pedido")))
 	}
 	s.render(w, r, status, "rights", view)
 	return nil
 }
+
+// paramReceived says that a request was made just now.
+const paramReceived = "recibido"
 
 // maxRequestShown is how much of a refused request is shown again: more than is
 // taken, so that whoever wrote too much can shorten it.
@@ -67,7 +76,7 @@ func (s *Server) makeRequest(w http.ResponseWriter, r *http.Request) error {
 	}
 	err = s.Service.MakeRequest(r.Context(), s.actor(r), token, credential.RequestKind(r.PostForm.Get("pedido")), r.PostForm.Get("texto"))
 	if err == nil {
-		redirect(w, pathRights)
+		redirect(w, pathRights+"?"+paramReceived)
 		return nil
 	}
 	return s.refused(w, r, err, s.rightsPage)

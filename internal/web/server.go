@@ -217,6 +217,7 @@ func (s *Server) Citizens() http.Handler {
 	handle("GET "+pathChange, s.showChange)
 	handle("POST "+pathChange, s.changeClave)
 	handle("GET "+pathChange+"/listo", s.said("changed"))
+	handle("GET "+pathChange+"/listo-primera", s.said("changed_first"))
 	handle("GET "+pathChange+"/listo-adentro", s.said("changed_inside"))
 	handle("GET "+pathChange+"/listo-conservadas", s.said("changed_kept"))
 	handle("GET "+pathUnlock, s.showUnlock)
