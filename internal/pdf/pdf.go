@@ -255,13 +255,17 @@ func (l *layout) draw(e *element, text string, bold bool, size, x, base float64)
 func encoded(text string) []byte {
 	codes := make([]byte, 0, len(text))
 	for _, r := range text {
-		code, ok := charmap.Windows1252.EncodeRune(r)
-		if !ok || code < 32 {
-			code = '?'
-		}
-		codes = append(codes, code)
+		codes = append(codes, codeOf(r))
 	}
 	return codes
+}
+
+func codeOf(r rune) byte {
+	code, ok := charmap.Windows1252.EncodeRune(r)
+	if !ok || code < 32 {
+		return '?'
+	}
+	return code
 }
 
 // measure is how wide a text is, in points.
@@ -270,8 +274,8 @@ func measure(text string, bold bool, size float64) float64 {
 	if bold {
 		widths = &boldWidths
 	}
-	for _, code := range encoded(text) {
-		sum += int(widths[code-32])
+	for _, r := range text {
+		sum += int(widths[codeOf(r)-32])
 	}
 	return float64(sum) * size / 1000
 }

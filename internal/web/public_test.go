@@ -37,7 +37,7 @@ func exampleSite(t *testing.T, official bool, demo *Demo) (*Server, func(path st
 // TestSearch: people find what they look for by their own words, whatever the accents.
 func TestSearch(t *testing.T) {
 	s, get := exampleSite(t, true, nil)
-	policy := policyOf(credential.Ficha2026)
+	index := s.entries(policyOf(credential.Ficha2026))
 	for query, want := range map[string]string{
 		"CLAVE BLOQUEADA": "/tramites/desbloqueo-de-clave", "desbloquear": "/tramites/desbloqueo-de-clave",
 		"olvide mi contraseña": "/tramites/generar-recuperar-clave", "cambiar clave": "/tramites/cambio-de-clave",
@@ -45,13 +45,13 @@ func TestSearch(t *testing.T) {
 		"oficina Cuenca": "/ayuda#oficinas", "sin cédula": "/ayuda#sin-cedula", "cookies": "/cookies", "estadisticas atenciones": "/transparencia",
 		"phishing": "/ayuda#enganos", "queja": "/quejas", "ingresar": "/ingresar", "abuela": "/ayuda#con-ayuda", "mis datos": "/ayuda#mis-datos",
 	} {
-		found := s.find(query, policy)
+		found := s.find(query, index)
 		if at := slices.IndexFunc(found, func(f foundView) bool { return f.To == want }); at < 0 || at > 2 {
 			t.Errorf("%q finds %s at %d of %+v, want it among the first three", query, want, at, found)
 		}
 	}
 	for _, query := range []string{"", "xyzzy", "de la el", "日本", "%00", "<script>", strings.Repeat("ñ", 5000), strings.Repeat("a ", 5000)} {
-		if found := s.find(query, policy); len(found) > maxResults {
+		if found := s.find(query, index); len(found) > maxResults {
 			t.Errorf("%.20q finds %d", query, len(found))
 		}
 	}
@@ -70,13 +70,14 @@ func FuzzFind(f *testing.F) {
 	f.Add("¿Cómo recupero mi clave?")
 	f.Add("ǅ\u0301 ﬃ 𝟙")
 	s := &Server{Config: newPagesConfig()}
+	index := s.entries(policyOf(credential.Guia))
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, word := range folded(query) {
 			if word == "" || !isASCII(word) || word != strings.ToLower(word) {
 				t.Errorf("%q has the word %q", query, word)
 			}
 		}
-		if found := s.find(query, policyOf(credential.Guia)); len(found) > maxResults {
+		if found := s.find(query, index); len(found) > maxResults {
 			t.Errorf("%q finds %d", query, len(found))
 		}
 	})

@@ -22,6 +22,7 @@ const (
 	maxTerms   = 8
 	maxResults = 15
 	maxExcerpt = 180 // characters
+	elseAtMost = 8   // offered where nothing was found
 )
 
 // entry is one thing that can be found.
@@ -40,11 +41,10 @@ type searchView struct {
 	Asked bool // something was written
 	Found []foundView
 	N     string
-	Else  []section // questions to read where nothing was found
+	Else  []choice // what to read where nothing was found
 }
 
-// entries lists all that can be found. It is small, and made anew for each search: what
-// it says depends on the policy that runs.
+// entries lists all that can be found, as a policy makes it.
 func (s *Server) entries(p credential.Policy) []entry {
 	var list []entry
 	for _, sheet := range s.Institution.Sheets {
@@ -67,14 +67,14 @@ func (s *Server) entries(p credential.Policy) []entry {
 }
 
 // find looks for words. What has most of them comes, in order of how it has them.
-func (s *Server) find(query string, p credential.Policy) []foundView {
+func (s *Server) find(query string, among []entry) []foundView {
 	terms := s.terms(query)
 	type match struct {
 		entry
 		terms, score int
 	}
 	var found []match
-	for _, e := range s.entries(p) {
+	for _, e := range among {
 		m := match{entry: e}
 		for _, term := range terms {
 			score := 8*count(e.named, term, 1) + 5*count(e.known, term, 1) + count(e.words, term, 3)
@@ -189,21 +189,25 @@ func excerpt(texts, terms []string) string {
 // search answers the search's form, which stands in the head of every public page.
 // What was asked goes into no log and is kept nowhere.
 func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
-	s.render(w, r, http.StatusOK, "search", s.searchView(r, s.Service.Policy()))
+	s.render(w, r, http.StatusOK, "search", s.searchView(r, s.index))
 	return nil
 }
 
-func (s *Server) searchView(r *http.Request, p credential.Policy) searchView {
+func (s *Server) searchView(r *http.Request, index []entry) searchView {
 	query := strings.TrimSpace(strings.ToValidUTF8(r.URL.Query().Get(paramQuery), ""))
 	if utf8.RuneCountInString(query) > maxQuery {
 		query = string([]rune(query)[:maxQuery])
 	}
 	v := searchView{base: s.public(r, s.Words.Text("search.title"), s.Words.Text("search.text")), Asked: query != ""}
 	v.Public.Index, v.Public.Query = false, query
-	v.Found = s.find(query, p)
+	v.Found = s.find(query, index)
 	v.N = numberText(len(v.Found))
 	if len(v.Found) == 0 {
-		v.Else = s.helpGroups(p)[0].Topics
+		for _, e := range index {
+			if strings.HasPrefix(e.to, pathSheets+"/") || strings.HasPrefix(e.to, pathHelp+"#") && len(v.Else) < elseAtMost {
+				v.Else = append(v.Else, choice{Value: e.to, Label: e.title})
+			}
+		}
 	}
 	return v
 }

@@ -40,8 +40,9 @@ type Server struct {
 	Config
 	pages  map[string]*page
 	assets assets
-	secure bool // https: cookies are Secure and carry the __Host- prefix
-	staff  bool // this is the staff listener's site
+	index  []entry // what the search finds
+	secure bool    // https: cookies are Secure and carry the __Host- prefix
+	staff  bool    // this is the staff listener's site
 	origin *http.CrossOriginProtection
 }
 
@@ -68,6 +69,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
+	s.index = s.entries(c.Service.Policy())
 	return s, nil
 }
 
