@@ -47,8 +47,8 @@ func (c *staffActivationCode) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.out, "%s\nvalid once, until %s; hand it over in person, it stands nowhere else\n",
-		issued.Code, issued.Until)
+	_, err = fmt.Fprintf(t.out, "%s\nvalid once, until %s, the time of mainland Ecuador; hand it over in person: it is kept nowhere and cannot be shown again\n",
+		issued.Code, issued.Until.In(credential.Zone).Format("2006-01-02 15:04"))
 	return err
 }
 

@@ -17,7 +17,7 @@ import (
 // Issued is an activation code as staff hand it over.
 type Issued struct {
 	Code  string // XXXXX-XXXXX; it stands nowhere else
-	Until string // day and hour, in words
+	Until time.Time
 }
 
 // IssueActivationCode makes an activation code for somebody on record, beside a
@@ -28,7 +28,7 @@ func IssueActivationCode(ctx context.Context, c Config, n credential.Number, off
 	err := besides(ctx, c, func(service *credential.Service) error {
 		by := credential.Actor{Kind: credential.Staff, Route: "staff activation-code"}
 		code, expires, err := service.IssueActivationCode(ctx, by, n, office, reason)
-		issued = Issued{code, words.Spanish().DateTime(expires)}
+		issued = Issued{code, expires}
 		return err
 	})
 	return issued, err

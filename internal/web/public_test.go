@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
 	"aldaba/internal/credential"
 	"aldaba/internal/institution"
+	"aldaba/internal/stats"
 )
 
 // exampleSite is the example's site as its own institution would run it, or as a demo.
@@ -245,6 +247,29 @@ func TestLasting(t *testing.T) {
 	} {
 		if got := s.lasting(d); got != want {
 			t.Errorf("lasting(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+// Months without a row are told apart from months in which nothing happened.
+func TestGaps(t *testing.T) {
+	s := newPages(t)
+	for _, c := range []struct {
+		months []stats.Month
+		want   []string
+	}{
+		{nil, nil},
+		{[]stats.Month{"2026-03"}, nil},
+		{[]stats.Month{"2025-12", "2026-01", "2026-01"}, nil},
+		{[]stats.Month{"2025-11", "2026-01"}, []string{"No hay datos de diciembre de 2025."}},
+		{[]stats.Month{"2026-04", "2026-11", "2026-04", "2026-12"}, []string{"No hay datos de mayo de 2026 a octubre de 2026."}},
+	} {
+		var rows []stats.Row
+		for _, m := range c.months {
+			rows = append(rows, stats.Row{Month: m})
+		}
+		if diff := cmp.Diff(c.want, s.gaps(rows)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.months, diff)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type transparencyView struct {
 	Complaints string
 	Months     *chartView // nil where nothing is counted yet
 	Rows       []rowView
+	Gaps       []string // months without a row, in words
 	States     []string // that rows have, in order of their explanation
 	Days       *daysView
 	Breakdown  *breakdownView // nil before a month is closed
@@ -119,6 +120,7 @@ func (s *Server) transparency(r *http.Request, p *stats.Published) (transparency
 	if len(p.Rows) > 0 {
 		v.Months = s.monthsChart(p.Rows)
 	}
+	v.Gaps = s.gaps(p.Rows)
 	for _, state := range []stats.State{stats.Earlier, stats.Closed, stats.Provisional, stats.Correction} {
 		if slices.ContainsFunc(p.Rows, func(row stats.Row) bool { return row.State == state }) {
 			v.States = append(v.States, string(state))
@@ -149,6 +151,28 @@ func (s *Server) signed(n int64, state stats.State) string {
 
 func (s *Server) month(m stats.Month) string {
 	return s.Words.Text("transparency.month", "month", s.Words.Month(m.Number()), "year", m.Year())
+}
+
+// gaps names the months between the rows, oldest first, that have none: nothing was
+// counted in them, which is not the same as a zero.
+func (s *Server) gaps(rows []stats.Row) (list []string) {
+	count := func(m stats.Month) int { return m.Year()*12 + m.Number() - 1 }
+	name := func(n int) string {
+		return s.Words.Text("transparency.month", "month", s.Words.Month(n%12+1), "year", n/12)
+	}
+	reached := 0 // a correction may stand behind later months
+	for i, row := range rows {
+		from, last := reached+1, count(row.Month)-1
+		reached = max(reached, count(row.Month))
+		switch {
+		case i == 0:
+		case from == last:
+			list = append(list, s.Words.Text("transparency.no_data", "month", name(from)))
+		case from < last:
+			list = append(list, s.Words.Text("transparency.no_data_between", "from", name(from), "last", name(last)))
+		}
+	}
+	return list
 }
 
 // breakDown adds the closed month that was asked for, or the latest.
