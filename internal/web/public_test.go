@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -147,6 +149,17 @@ func TestSheetPage(t *testing.T) {
 	for _, path := range []string{"/tramites/no-existe", "/tramites/no-existe.pdf", "/tramites/.pdf", "/tramites/generar-recuperar-clave.pdf.pdf", "/tramites/"} {
 		if w := get(path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d, want 404", path, w.Code)
+		}
+	}
+}
+
+// TestSheetWithoutFigures: a sheet is there when the database is not.
+func TestSheetWithoutFigures(t *testing.T) {
+	s, get := exampleSite(t, true, nil)
+	s.Figures = func(context.Context) (*stats.Published, error) { return nil, errors.New("away") }
+	for _, path := range []string{"/tramites/cambio-de-clave", "/tramites/cambio-de-clave.pdf", "/", "/ayuda", "/buscar?q=clave"} {
+		if w := get(path); w.Code != http.StatusOK {
+			t.Errorf("%s: %d without the database", path, w.Code)
 		}
 	}
 }
