@@ -125,14 +125,16 @@ func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, o
 		}
 		// Whoever knows number and birth date may have spent the tries: who was
 		// seen a minute ago begins anew.
-		tried, err := tx.Attempts(subject, BudgetProof)
-		if err != nil {
-			return err
-		}
-		tried.Times, tried.Total = nil, 0
-		err = tx.SaveAttempts(tried)
-		if err != nil {
-			return err
+		for _, budget := range []Budget{BudgetProof, BudgetActivation} {
+			tried, err := tx.Attempts(subject, budget)
+			if err != nil {
+				return err
+			}
+			tried.Times, tried.Total = nil, 0
+			err = tx.SaveAttempts(tried)
+			if err != nil {
+				return err
+			}
 		}
 		on, err := addressesOf(tx, subject, person)
 		if err != nil {

@@ -12,6 +12,10 @@ type Budget string
 const (
 	// BudgetProof is the owner's: proofs with the right birth date.
 	BudgetProof Budget = "proof"
+	// BudgetActivation counts proofs by an activation code with the right birth date:
+	// a counter of its own, so that who knows the date does not spend a code that
+	// somebody was handed in person. 50 bits bear a hundred tries.
+	BudgetActivation Budget = "activation"
 	// BudgetStrangers counts every failed proof, whatever was wrong. It alone
 	// decides what the page says, so that the page tells nothing of the record;
 	// time alone brings it down, so that nobody learns when the owner was here.
@@ -20,6 +24,9 @@ const (
 	BudgetCode Budget = "code"
 	// BudgetMail counts mails asked with proof.
 	BudgetMail Budget = "mail"
+	// BudgetMailHeld counts those to an address that is not on record, which wait: who
+	// asks for them spends none of the owner's.
+	BudgetMailHeld Budget = "mail_held"
 	// BudgetUnproven counts mails that were asked with a birth date alone and had
 	// somebody to go to (untold.go).
 	BudgetUnproven Budget = "unproven"

@@ -54,6 +54,10 @@ func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveFor
 		return DeviceID{}, err
 	}
 	defer leave()
+	err = s.notTheFrozen(ctx, p.Subject, clave)
+	if err != nil {
+		return DeviceID{}, err
+	}
 	hash := s.policy.HashParams().Hash([]byte(clave.Reveal()))
 	leave() // the next one hashes while this one writes
 
@@ -76,6 +80,20 @@ func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveFor
 	}
 	s.mailQueued()
 	return device, nil
+}
+
+// notTheFrozen refuses to set the clave that a frozen account had: somebody else
+// knows it.
+func (s *Service) notTheFrozen(ctx context.Context, subject Subject, clave Password) error {
+	var account Account
+	err := s.store.Glance(ctx, func(tx Tx) (err error) {
+		account, err = tx.Account(subject)
+		return ignoreNoRow(err)
+	})
+	if err == nil && account.frozen() && VerifyHash(account.Clave, []byte(clave.Reveal())) {
+		err = Errors{invalid("password", "frozen")}
+	}
+	return err
 }
 
 func (s *Service) checkClave(form ClaveForm, p Procedure, person Person) (Password, error) {

@@ -25,7 +25,7 @@ func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed strin
 		if p.Step == StepSent && !p.Typed.Refused {
 			return errStep
 		}
-		email, fixed, err := s.contactFor(tx, p.Subject, person, typed, now)
+		email, fixed, err := s.contactFor(tx, p, person, typed, now)
 		if err != nil {
 			return err
 		}
@@ -40,17 +40,30 @@ func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed strin
 
 // contactFor gives the address of a procedure: the fixed one, or what was typed,
 // if it is an address whose mailbox has room.
-func (s *Service) contactFor(tx Tx, subject Subject, person Person, typed string, now time.Time) (email Email, fixed bool, err error) {
-	on, err := addressesOf(tx, subject, person)
+func (s *Service) contactFor(tx Tx, p Procedure, person Person, typed string, now time.Time) (email Email, fixed bool, err error) {
+	on, err := addressesOf(tx, p.Subject, person)
 	if err != nil {
 		return Email{}, false, err
+	}
+	account, err := tx.Account(p.Subject)
+	if err != nil && !isNoRow(err) {
+		return Email{}, false, err
+	}
+	frozen := account.frozen() && p.Typed.Proof.IsZero()
+	if frozen {
+		on = account.usable(on)
 	}
 	if a, ok := fixedAddress(on); ok {
 		return a.Email, true, nil
 	}
 	email, err = ParseEmail(typed)
-	if _, known := amongThem(on, email); err == nil && !known {
-		err = s.mailboxHasRoom(tx, email, subject, now)
+	_, known := amongThem(on, email)
+	switch {
+	case err != nil, known:
+	case frozen:
+		err = invalid("email", "frozen")
+	default:
+		err = s.mailboxHasRoom(tx, email, p.Subject, now)
 	}
 	return email, false, err
 }
@@ -233,7 +246,11 @@ func (p Procedure) supersedes(a Account) bool {
 // queued, the living link goes on living, and the page looks the same. It
 // reports whether a mail was queued.
 func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, now time.Time) (bool, error) {
-	mails, err := tx.Attempts(p.Subject, BudgetMail)
+	budget := BudgetMail
+	if !p.HoldUntil.IsZero() {
+		budget = BudgetMailHeld
+	}
+	mails, err := tx.Attempts(p.Subject, budget)
 	if err != nil {
 		return false, err
 	}

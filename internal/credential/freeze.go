@@ -88,7 +88,7 @@ func shutOut(tx Tx, account Account, now time.Time) error {
 	if err == nil {
 		err = tx.ForgetDevices(account.Subject)
 	}
-	if err == nil {
+	if err == nil && account.Level >= InPerson { // below, none of those has a say in what a visit gave
 		err = endCode(tx, account.Subject, now)
 	}
 	return err

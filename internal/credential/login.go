@@ -195,20 +195,22 @@ func (s *Service) greet(tx Tx, by Actor, subject Subject, person Person, now tim
 func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, now time.Time) (claveCharge, error) {
 	var charge claveCharge
 	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
-		err := s.applicantHasRoom(tx, by, subject, now) // many numbers from one place
-		if err != nil {
-			return err
-		}
 		charge = claveCharge{budget: BudgetClave}
 		known := by.inside
 		if !known && !by.Device.IsZero() {
+			var err error
 			known, err = tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
 			if err != nil {
 				return err
 			}
 		}
-		if known {
+		if known { // whoever shares its network does not keep the owner out
 			charge.budget = BudgetClaveKnown
+		} else {
+			err := s.applicantHasRoom(tx, by, subject, now) // many numbers from one place
+			if err != nil {
+				return err
+			}
 		}
 		a, err := tx.Attempts(subject, charge.budget)
 		if err == nil {
@@ -333,7 +335,7 @@ func (s *Service) wrongClave(ctx context.Context, by Actor, subject Subject, tri
 
 // tellLock queues the notice of a lock to the address that proves its owner best;
 // where there is no clave to lock, or its owner died, one to nobody. The dispatcher is not woken:
-// see untold.go.
+// see untold.go. It freezes nothing: whoever knows a number could have it sent.
 func (s *Service) tellLock(tx Tx, by Actor, subject Subject, tried triedClave, now time.Time) error {
 	facts, err := s.facts(tx, by, subject, tried.person, newReference(), now)
 	if err != nil {
@@ -347,5 +349,5 @@ func (s *Service) tellLock(tx Tx, by Actor, subject Subject, tried triedClave, n
 	if tried.account.Clave != "" && !tried.person.Number.IsZero() {
 		best = bestAddress(on)
 	}
-	return s.notifyOne(tx, news{Subject: subject, Kind: MailLocked}, best.Email, best.Provenance.Origin.rank() >= OriginConfirmed.rank(), facts, now)
+	return s.notifyOne(tx, news{Subject: subject, Kind: MailLocked}, best.Email, false, facts, now)
 }

@@ -126,7 +126,7 @@ func (s *Service) Object(ctx context.Context, by Actor, o Objection) (_ Objectio
 		}
 		kind = p.Kind
 		number := newCaseNumber()
-		first, err := tx.UseNotice(n.ID, number, now)
+		first, err := tx.UseNotice(n.ID, number, cancels(n, p, now), now)
 		if err != nil || !first {
 			done = ObjectionDone{Case: n.Case}
 			return err

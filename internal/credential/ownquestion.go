@@ -44,7 +44,7 @@ func (s *Service) SetSecurity(ctx context.Context, by Actor, c Claim, form Secur
 	answer, questionFault, answerFault := checkOwnAnswer(form, ownData(p.Typed.Number, person, Email{}))
 	phone, phoneFault := ParsePhone(form.Phone)
 	contactFault := s.store.View(ctx, func(tx Tx) error {
-		_, _, err := s.contactFor(tx, p.Subject, person, form.Email, now)
+		_, _, err := s.contactFor(tx, p, person, form.Email, now)
 		return err
 	})
 	var faults Errors
@@ -66,7 +66,7 @@ func (s *Service) SetSecurity(ctx context.Context, by Actor, c Claim, form Secur
 		if err != nil {
 			return err
 		}
-		email, fixed, err := s.contactFor(tx, p.Subject, person, form.Email, now)
+		email, fixed, err := s.contactFor(tx, p, person, form.Email, now)
 		if err != nil {
 			return err
 		}

@@ -208,10 +208,14 @@ type proofCharge struct {
 	account   Account        // zero where there is none
 	code      ActivationCode // likewise
 	dateRight bool
-	owner     bool      // the owner's budget had room and was charged
+	budget    Budget    // the owner's
+	owner     bool      // it had room and was charged
 	shown     bool      // so had the strangers', which alone decides what the page says
 	again     time.Time // when it will have room, if not
 }
+
+// activationLimit is how many wrong codes a number takes while one can be used.
+var activationLimit = limit{Count: 100, Window: activationCodeLife}
 
 func (s *Service) ownerLimit() limit {
 	return limit{Count: s.policy.Attempts, Window: s.policy.AttemptWindow, Total: s.policy.AttemptsTotal}
@@ -257,7 +261,12 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 				return err
 			}
 		}
-		owner, err := tx.Attempts(p.Subject, BudgetProof)
+		limit := s.ownerLimit()
+		charge.budget = BudgetProof
+		if s.policy.asksCode(p.Kind, p.Typed.ByCode) {
+			charge.budget, limit = BudgetActivation, activationLimit
+		}
+		owner, err := tx.Attempts(p.Subject, charge.budget)
 		if err != nil {
 			return err
 		}
@@ -266,7 +275,7 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 			return err
 		}
 		charge.dateRight = found && s.birthHolds(p.Typed, person)
-		room, _ := owner.room(now, s.ownerLimit())
+		room, _ := owner.room(now, limit)
 		charge.shown, charge.again = s.strangersRoom(strangers, now)
 		// A date that nothing comes on top of could be guessed by trying: then what
 		// strangers spend binds the owner, too.
@@ -364,12 +373,12 @@ func (s *Service) writeVerdict(ctx context.Context, by Actor, c Claim, charge pr
 			}
 			return s.noteFailure(tx, by, p, now)
 		}
-		for _, budget := range []Budget{BudgetProof, BudgetStrangers} {
+		for _, budget := range []Budget{charge.budget, BudgetStrangers} {
 			a, err := tx.Attempts(p.Subject, budget)
 			if err != nil {
 				return err
 			}
-			if budget == BudgetProof || charge.shown {
+			if budget == charge.budget || charge.shown {
 				a.giveBack(now)
 			}
 			err = tx.SaveAttempts(a)

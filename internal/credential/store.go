@@ -161,17 +161,17 @@ type Tx interface {
 	// PutNotice stores what a «No fui yo» link refers to; Notice reads it;
 	// LatestNotice reads the one of a kind to an address that is due last;
 	// RepeatNotice counts one more act that it tells of; UseNotice marks it used by
-	// a case, in one statement, and reports whether this call did it.
+	// a case, and whether that disputes what waited, in one statement, and reports whether this call did it.
 	PutNotice(n Notice) error
 	Notice(id ID) (Notice, error)
 	LatestNotice(s Subject, kind MailKind, address [32]byte) (Notice, error)
 	RepeatNotice(id ID, at time.Time) error
-	UseNotice(id ID, number string, at time.Time) (bool, error)
+	UseNotice(id ID, number string, disputes bool, at time.Time) (bool, error)
 	// OpenCase stores a case for staff; Cases gives those of a person, latest first.
 	OpenCase(c Case) error
 	Cases(s Subject) ([]Case, error)
-	// Disputed tells whether a notice of the kind to the subject was answered by
-	// «No fui yo» and still lives at an instant.
+	// Disputed tells whether a notice of the kind to the subject was answered by a
+	// «No fui yo» that disputed what waited, and still lives at an instant.
 	Disputed(s Subject, kind MailKind, at time.Time) (bool, error)
 
 	// QueueMail adds to the outbox. ClaimMails leases up to n due mails until

@@ -170,6 +170,14 @@ func (s *Service) NewClaveBehindUnlock(ctx context.Context, by Actor, l Link) (_
 	claim := newClaim(newID(l.ID.Shard()))
 	err = s.store.Update(ctx, l.ID.Shard(), func(tx Tx) error {
 		first, err := s.behindOf(tx, l, Unlock, now)
+		switch {
+		case err != nil:
+			return err
+		case first.Typed.Again >= s.policy.Resends: // a press is a row
+			return &Error{Kind: TooMany, Rule: "resends", RetryAfter: first.ExpiresAt.Sub(now)}
+		}
+		first.Typed.Again++
+		err = tx.SaveProcedure(first)
 		if err != nil {
 			return err
 		}

@@ -361,7 +361,7 @@ func TestRewind(t *testing.T) {
 	update(counts(credential.FigureComplaint))
 	update(func(tx credential.Tx) error {
 		_, onceErr := tx.UseOnce([32]byte{9}, at.Add(time.Hour))
-		_, noticeErr := tx.UseNotice(notice.ID, "C-1", made.Add(time.Hour))
+		_, noticeErr := tx.UseNotice(notice.ID, "C-1", true, made.Add(time.Hour))
 		account, accountErr := tx.Account(who)
 		account.FrozenFrom, account.ClosedAt = made, made
 		return errors.Join(onceErr, noticeErr, accountErr, tx.SaveAccount(account), tx.OpenCase(credential.Case{Number: "C-1", Subject: who, OpenedAt: made}), spent(tx, who, 4, made.Add(time.Hour)), spent(tx, other, 0, made.Add(-time.Hour)),

@@ -47,14 +47,15 @@ func (t *tx) RepeatNotice(id credential.ID, at time.Time) error {
 // Disputed implements [credential.Tx].
 func (t *tx) Disputed(s credential.Subject, kind credential.MailKind, at time.Time) (bool, error) {
 	var n int
-	err := t.one(`SELECT count(*) FROM notices WHERE subject = $1 AND kind = $2 AND used_at > 0 AND expires_at > $3`,
-		[]any{s[:], string(kind), millis(at)}, &n)
+	err := t.one(`SELECT count(*) FROM notices WHERE subject = $1 AND kind = $2 AND used_at > 0 AND disputes = $4 AND expires_at > $3`,
+		[]any{s[:], string(kind), millis(at), true}, &n)
 	return n > 0, wrap("looking for disputed notices", err)
 }
 
 // UseNotice implements [credential.Tx]: the statement alone decides who was first.
-func (t *tx) UseNotice(id credential.ID, number string, at time.Time) (bool, error) {
-	done, err := t.execOne(`UPDATE notices SET used_at = $2, case_number = $3 WHERE id = $1 AND used_at = 0`, id[:], millis(at), number)
+func (t *tx) UseNotice(id credential.ID, number string, disputes bool, at time.Time) (bool, error) {
+	done, err := t.execOne(`UPDATE notices SET used_at = $2, case_number = $3, disputes = $4 WHERE id = $1 AND used_at = 0`,
+		id[:], millis(at), number, disputes)
 	return done, wrap("using a notice", err)
 }
 

@@ -43,7 +43,6 @@ func (s *Server) closeWeb(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err == nil {
 		s.dropCookie(w, cookieSession)
-		s.dropCookie(w, cookieDevice)
 		w.Header().Set("Clear-Site-Data", `"cache"`)
 		redirect(w, pathClosing+"/listo")
 		return nil

@@ -1073,7 +1073,7 @@ func notices(t *testing.T, e *env) {
 		for _, want := range []bool{true, false} {
 			same(t, "Notice", read(t, e, func(tx credential.Tx) (credential.Notice, error) { return tx.Notice(n.ID) }), n)
 			e.update(t, n.Subject, func(tx credential.Tx) error {
-				used, err := tx.UseNotice(n.ID, map[bool]string{true: "C-1", false: "C-2"}[want], t0.Add(time.Minute))
+				used, err := tx.UseNotice(n.ID, map[bool]string{true: "C-1", false: "C-2"}[want], true, t0.Add(time.Minute))
 				if used != want {
 					t.Errorf("UseNotice = %v, want %v", used, want)
 				}
@@ -1491,7 +1491,7 @@ func sixteenRedemptions(t *testing.T, e *env) {
 		n := credential.Notice{ID: newID(), Subject: p.Subject, ExpiresAt: t0}
 		e.update(t, p.Subject, func(tx credential.Tx) error { return errors.Join(tx.CreateProcedure(p), tx.PutNotice(n)) })
 		race(t, e, func(tx credential.Tx) (bool, error) { return tx.FinishProcedure(p.ID, t0) })
-		race(t, e, func(tx credential.Tx) (bool, error) { return tx.UseNotice(n.ID, "C-1", t0) })
+		race(t, e, func(tx credential.Tx) (bool, error) { return tx.UseNotice(n.ID, "C-1", true, t0) })
 	}
 }
 
