@@ -26,14 +26,17 @@ type model struct {
 	trials   map[credential.ID]*trial
 	notices  map[credential.ID]*notice
 	disputed time.Time            // no change of address before
-	closed   bool                 // the owner closed the web way
+	closed   time.Time            // since when the owner closed the web way; zero for open
+	proven   time.Time            // when a proof last set a clave
 	frozen   time.Time            // from the act that was disputed; zero while nothing is
 	homes    map[string]time.Time // networks that the person was let in from
 	latest   map[owed]*news       // the latest notice of a kind to an address
 
 	proof, strangers, codes         counter // see design.md «Attempts»
+	handedTried                     counter // activation codes, with the right date
 	wrong, wrongKnown               counter
 	mails, unproven, unlocks, moves counter
+	heldMails                       counter
 	unlockMails                     int // asked and not seen yet
 	owedMails                       []*news
 	owedActs                        []credential.Act
@@ -128,7 +131,7 @@ type trial struct {
 	mail        uint16 // which one is the living one
 	unsent      bool   // it was not tried yet
 	until       time.Time
-	again       int    // sent again, of an untold one
+	again       int    // sent again, of an untold one; of an unlock, new claves begun behind it
 	tries       int    // codes, and birthdays behind a link of a told one
 	linkTries   int    // birthdays behind a link of an untold one
 	from        *trial // whose link began it
@@ -233,6 +236,12 @@ func (r *model) usable() []place {
 	})
 }
 
+// closedForGood reports whether a code from staff alone opens the web way: an act
+// that was disputed, or that came after one, is not known to be the owner's.
+func (r *model) closedForGood() bool {
+	return !r.closed.IsZero() && (r.frozen.IsZero() || r.closed.Before(r.frozen))
+}
+
 // past reports whether a procedure has won its verdict.
 func (x *trial) past() bool {
 	return x.step != credential.StepProve && x.step != credential.StepProveReview
@@ -309,7 +318,7 @@ func (r *model) proves(x *trial) bool {
 		return r.code != nil && x.typed.code == r.code.text && !r.code.used && r.now.Before(r.code.ends)
 	case x.kind == credential.Generate && r.clave != "":
 		return false
-	case x.kind == credential.Recover && r.closed:
+	case x.kind == credential.Recover && r.closedForGood():
 		return false
 	case r.policy.AsksRecord(x.kind):
 		return x.typed.record
@@ -339,7 +348,11 @@ func (r *model) judged(x *trial, browser, rule string) {
 	}
 	dateAlone := !r.policy.AsksRecord(x.kind) && !r.asksCode(x) && (x.kind == credential.Generate || r.policy.AskedBehindLink || r.policy.OwnQuestions == 0)
 	shown := r.strangers.in(day, r.now) < r.policy.Attempts && r.strangers.in(30*day, r.now) < r.policy.AttemptsTotal
-	charged := x.typed.date && r.ownerRoom() && (shown || !dateAlone)
+	tries, room := &r.proof, r.ownerRoom()
+	if r.asksCode(x) {
+		tries, room = &r.handedTried, r.handedTried.in(day, r.now) < 100
+	}
+	charged := x.typed.date && room && (shown || !dateAlone)
 	if charged && r.proves(x) {
 		r.answered(what, rule, "")
 		x.step = credential.StepContact
@@ -363,7 +376,7 @@ func (r *model) judged(x *trial, browser, rule string) {
 		r.answered(what, rule, "attempts")
 	}
 	if charged {
-		r.proof.take(r.now)
+		tries.take(r.now)
 	}
 	x.failed++
 	x.step, x.typed.answers, x.typed.code = credential.StepProve, "", ""
@@ -377,7 +390,7 @@ func (r *model) ownerRoom() bool {
 // that was proven before.
 func (r *model) askedUntold(x *trial) {
 	x.untold, x.step, x.ends = true, credential.StepSent, r.now.Add(r.policy.LinkCap)
-	if !x.typed.date || r.closed || (x.kind == credential.Recover) != (r.clave != "") {
+	if !x.typed.date || r.closedForGood() || (x.kind == credential.Recover) != (r.clave != "") {
 		return
 	}
 	on := r.usable()
@@ -411,6 +424,10 @@ func (r *model) answersSet(x *trial, browser, whose, to, rule string) {
 		r.law(rule != "", "questions: taken where none are asked")
 		return
 	}
+	if r.policy.SecurityImage && !r.mayTurnTo(x, to) {
+		r.answered("questions", rule, "frozen")
+		return
+	}
 	r.answered("questions", rule, "")
 	x.bank, x.step = whose, credential.StepContact
 	if r.policy.SecurityImage {
@@ -418,8 +435,23 @@ func (r *model) answersSet(x *trial, browser, whose, to, rule string) {
 	}
 }
 
+// mayTurnTo reports whether an address may be typed: for a frozen account none but one
+// that proves its owner, unless the fixed one is taken whatever is typed.
+func (r *model) mayTurnTo(x *trial, to string) bool {
+	if r.frozen.IsZero() || x.code != nil {
+		return true
+	}
+	_, fixed := fixedPlace(r.usable())
+	_, stands := recorded(r.usable(), to)
+	return fixed || stands
+}
+
 func (r *model) contactSet(x *trial, browser, to, rule string) {
 	if !r.earned("contact", x, browser, rule, credential.StepContact, credential.StepContactReview) {
+		return
+	}
+	if !r.mayTurnTo(x, to) {
+		r.answered("contact", rule, "frozen")
 		return
 	}
 	r.answered("contact", rule, "")
@@ -473,10 +505,14 @@ func (r *model) contactAccepted(x *trial, browser, rule string) {
 }
 
 func (r *model) queued(x *trial) bool {
-	if r.mails.in(r.policy.MailWindow, r.now) >= r.policy.ProvenMails {
+	mails := &r.mails
+	if !x.hold.IsZero() { // spends nobody's
+		mails = &r.heldMails
+	}
+	if mails.in(r.policy.MailWindow, r.now) >= r.policy.ProvenMails {
 		return false
 	}
-	r.mails.take(r.now)
+	mails.take(r.now)
 	x.newMail()
 	return true
 }
@@ -682,6 +718,9 @@ func (r *model) claveSet(x *trial, browser, clave, rule string) {
 		return
 	case !r.earned(what, x, browser, rule, credential.StepClave):
 		return
+	case !r.frozen.IsZero() && clave == r.clave: // somebody else knows it
+		r.answered(what, rule, "frozen")
+		return
 	case x.code != nil && (x.code.used || x.code != r.code):
 		r.answered(what, rule, "activation_code")
 		return
@@ -689,22 +728,22 @@ func (r *model) claveSet(x *trial, browser, clave, rule string) {
 		r.law(rule != "", "a link counted twice: for a lock, and for a clave")
 		return
 	}
+	if r.closedForGood() && x.code == nil {
+		r.law(rule != "", "a clave was set, and its owner had closed the web way")
+		return
+	}
 	if _, stood := recorded(r.usable(), x.to); !r.frozen.IsZero() && x.code == nil && !stood {
 		r.answered(what, rule, "objected")
 		return
 	}
-	if r.closed && x.code == nil {
-		r.law(rule != "", "a clave was set, and its owner had closed the web way")
-		return
-	}
 	r.answered(what, rule, "")
+	if !r.closed.IsZero() {
+		r.closed = time.Time{}
+		r.noted(credential.ActWebReopened)
+	}
 	if !r.frozen.IsZero() {
 		r.frozen = time.Time{}
 		r.noted(credential.ActThawed)
-	}
-	if r.closed {
-		r.closed = false
-		r.noted(credential.ActWebReopened)
 	}
 	x.step, x.ended, x.doneAt = credential.StepDone, true, r.now
 	if x.code != nil {
@@ -724,7 +763,7 @@ func (r *model) claveSet(x *trial, browser, clave, rule string) {
 	if x.kind == credential.Generate {
 		r.answers = x.bank
 	}
-	r.clave, r.level = clave, level
+	r.clave, r.level, r.proven = clave, level, r.now
 	r.remember(browser)
 	r.endVisits()
 	r.proof.total, r.codes.total = 0, 0
@@ -784,13 +823,14 @@ func (r *model) newClaveCount(endLock bool) {
 // ── the clave ──
 
 // opens reports whether any clave opens the account.
-func (r *model) opens() bool { return r.frozen.IsZero() && !r.closed }
+func (r *model) opens() bool { return r.frozen.IsZero() && r.closed.IsZero() }
 
 // claveTried holds the answer to a clave against the lock, and reports whether it
-// was the right one; wrong is the answer to another.
-func (r *model) claveTried(browser, clave, rule, wrong string) bool {
+// was the right one; wrong is the answer to another. Inside a session every browser
+// is a known one.
+func (r *model) claveTried(browser string, inside bool, clave, rule, wrong string) bool {
 	count := &r.wrong
-	if r.known == browser {
+	if inside || r.known == browser {
 		count = &r.wrongKnown
 	}
 	locked := count.in(r.policy.LockLife, r.now) >= r.policy.LockAfter
@@ -807,7 +847,7 @@ func (r *model) claveTried(browser, clave, rule, wrong string) bool {
 		r.answered("clave typed", rule, wrong)
 		count.take(r.now)
 		if count.in(r.policy.LockLife, r.now) >= r.policy.LockAfter && r.clave != "" && len(r.on) > 0 {
-			r.tellOne(credential.MailLocked, r.on[0], r.on[0].rank() >= 2)
+			r.tellOne(credential.MailLocked, r.on[0], false)
 		}
 		return false
 	}
@@ -817,12 +857,12 @@ func (r *model) claveTried(browser, clave, rule, wrong string) bool {
 }
 
 func (r *model) loggedIn(browser, clave string, token credential.SessionToken, rule string) {
-	if r.claveTried(browser, clave, rule, "log_in") {
+	if r.claveTried(browser, false, clave, rule, "log_in") {
 		r.answered("log in", rule, "")
 		r.visits = append(r.visits, &visit{browser: browser, token: token, seen: r.now, ends: r.now.Add(r.policy.SessionLife)})
 		r.noted(credential.ActLoggedIn)
 		home := networks[browser]
-		if r.known != browser && (r.homes[home].IsZero() || !r.now.Before(r.homes[home].Add(30*day))) {
+		if since := later(r.now.Add(-30*day), r.proven); r.known != browser && r.homes[home].Before(since) {
 			r.homes[home] = r.now
 			r.tell(credential.MailNewDevice, r.on, false)
 		}
@@ -858,7 +898,7 @@ func (r *model) claveChanged(browser string, in *visit, within, keep bool, curre
 		r.answered("change", rule, "session")
 		return
 	}
-	if !r.claveTried(browser, current, rule, "log_in") {
+	if !r.claveTried(browser, within, current, rule, "log_in") {
 		return
 	}
 	r.answered("change", rule, "")
@@ -905,7 +945,7 @@ func (r *model) insider(what string, v *visit, least credential.Level, rule stri
 // to the address that was proven.
 func (r *model) moveAsked(v *visit, to, current string, token credential.SessionToken, id credential.ID, rule string) {
 	const what = "change of address"
-	if !r.insider(what, v, credential.InPerson, rule) || !r.claveTried(v.browser, current, rule, "wrong") {
+	if !r.insider(what, v, credential.InPerson, rule) || !r.claveTried(v.browser, true, current, rule, "wrong") {
 		return
 	}
 	_, known := recorded(r.on, to)
@@ -1001,7 +1041,7 @@ func (r *model) answersRenewed(v *visit, whose, current string, token credential
 		r.answered(what, rule, "own_questions")
 		return
 	}
-	if !r.insider(what, v, credential.InPerson, rule) || !r.claveTried(v.browser, current, rule, "wrong") {
+	if !r.insider(what, v, credential.InPerson, rule) || !r.claveTried(v.browser, true, current, rule, "wrong") {
 		return
 	}
 	r.answered(what, rule, "")
@@ -1015,22 +1055,23 @@ func (r *model) answersRenewed(v *visit, whose, current string, token credential
 // it again.
 func (r *model) webClosed(v *visit, current, rule string) {
 	const what = "web way closed"
-	if !r.insider(what, v, credential.NoLevel, rule) || !r.claveTried(v.browser, current, rule, "wrong") {
+	if !r.insider(what, v, credential.NoLevel, rule) || !r.claveTried(v.browser, true, current, rule, "wrong") {
 		return
 	}
 	r.answered(what, rule, "")
-	r.closed = true
+	r.closed = r.now
 	r.shut()
 	r.noted(credential.ActWebClosed)
 	r.tell(credential.MailWebClosed, r.on, false)
 }
 
-// shut ends what might still open an account that nothing opens.
+// shut ends what might still open an account that nothing opens. A code is left where
+// who could have done this is proven by less than whoever was handed it.
 func (r *model) shut() {
 	r.endProven(nil, false)
 	r.endVisits()
 	r.known = ""
-	if r.code != nil && r.now.Before(r.code.ends) {
+	if r.level >= credential.InPerson && r.code != nil && r.now.Before(r.code.ends) {
 		r.code.used = true
 	}
 }
@@ -1067,7 +1108,12 @@ func (r *model) newClaveBehind(x *trial, mail uint16, browser string, id credent
 		r.law(rule != "", "a link that is over, or of something else, began a recover")
 		return
 	}
+	if x.again >= r.policy.Resends {
+		r.answered("new clave", rule, "resends")
+		return
+	}
 	r.answered("new clave", rule, "")
+	x.again++
 	r.started(id, credential.Recover, browser)
 	begun := r.trials[id]
 	begun.from, begun.mailProven, begun.to, begun.fixed = x, true, x.to, true
@@ -1091,10 +1137,8 @@ func (r *model) objected(n *notice, done credential.ObjectionDone, rule string) 
 	cancels := n.kind == credential.MailAddressChange && n.about != nil && !n.about.ended && r.now.Before(n.about.ends)
 	freezes := n.mayFreeze && stands && !cancels && r.clave != ""
 	r.law(done.Cancelled == cancels && done.Frozen == freezes, "objection: cancelled %v, want %v; froze %v, want %v", done.Cancelled, cancels, done.Frozen, freezes)
-	if n.kind == credential.MailAddressChange {
-		r.disputed = later(r.disputed, n.ends)
-	}
 	if cancels {
+		r.disputed = later(r.disputed, n.ends)
 		r.endProven(nil, false)
 	}
 	switch {
@@ -1121,7 +1165,7 @@ func later(a, b time.Time) time.Time {
 
 func (r *model) codeIssued(text string, ends time.Time) {
 	r.code = &handed{text: text, ends: ends}
-	r.proof = counter{}
+	r.proof, r.handedTried = counter{}, counter{}
 	r.noted(credential.ActActivationCodeIssued)
 	r.tell(credential.MailActivationCode, r.on, true)
 }

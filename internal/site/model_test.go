@@ -159,7 +159,7 @@ func (s *stage) newPlay(t *rapid.T) *play {
 	p.r = &model{
 		broken: p.Fatalf, policy: policy, now: p.clock.Now(),
 		trials: map[credential.ID]*trial{}, notices: map[credential.ID]*notice{},
-		homes: map[string]time.Time{}, latest: map[owed]*news{},
+		proven: p.clock.Now().Add(-90 * day), homes: map[string]time.Time{}, latest: map[owed]*news{},
 	}
 	p.citizen = &player{
 		name: "citizen", address: ownAddress, addresses: []string{ownAddress, otherAddress},
@@ -1012,7 +1012,7 @@ func (p *play) fromHome() bool {
 	fixed, isFixed := fixedPlace(on)
 	mine := p.mine(on)
 	switch {
-	case r.closed:
+	case r.closedForGood():
 		return false
 	case r.policy.ActivationCode && isFixed:
 		return slices.Contains(p.citizen.addresses, fixed.address)
@@ -1040,7 +1040,10 @@ func (p *play) renew(b *seat, home bool) bool {
 		p.visitCounter()
 	}
 	for range 12 {
-		x := p.trial(b)
+		x, on := p.trial(b), r.on
+		if home {
+			on = r.usable()
+		}
 		switch {
 		case x == nil || x.ended || !r.now.Before(x.ends) || x.holder != b.name:
 			kind := credential.Recover
@@ -1070,9 +1073,9 @@ func (p *play) renew(b *seat, home bool) bool {
 				return false
 			}
 		case x.step == credential.StepQuestions:
-			p.questions(b, cmp.Or(p.mine(r.on), ownAddress))
+			p.questions(b, cmp.Or(p.mine(on), ownAddress))
 		case x.step == credential.StepContact:
-			p.contact(b, cmp.Or(p.mine(r.on), ownAddress))
+			p.contact(b, cmp.Or(p.mine(on), ownAddress))
 		case x.step == credential.StepSent:
 			i := slices.IndexFunc(p.citizen.mails, func(o credential.Outgoing) bool { return o.Procedure == b.claim.ID && o.Generation == x.mail })
 			switch {
