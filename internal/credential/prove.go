@@ -280,7 +280,7 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 		// A date that nothing comes on top of could be guessed by trying: then what
 		// strangers spend binds the owner, too.
 		if charge.owner = room && charge.dateRight && (charge.shown || !s.policy.dateAlone(p.Kind, p.Typed.ByCode)); charge.owner {
-			owner.take(now, s.policy.AttemptWindow)
+			owner.take(now, limit.Window)
 		}
 		if charge.shown {
 			strangers.take(now, strangersMemory*s.policy.AttemptWindow)
