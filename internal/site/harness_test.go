@@ -30,6 +30,12 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 // engines runs a test on both databases, under the default policy. What a policy
 // has a part in goes through [presets].
 func engines(t *testing.T, f func(t *testing.T, dsn string)) {
+	t.Parallel()
+	onEngines(t, f)
+}
+
+// onEngines is engines within a test that is parallel already.
+func onEngines(t *testing.T, f func(t *testing.T, dsn string)) {
 	t.Run("sqlite", func(t *testing.T) { t.Parallel(); f(t, filepath.Join(t.TempDir(), "aldaba.db")) })
 	t.Run("postgres", func(t *testing.T) { t.Parallel(); f(t, pgtest.Start(t)) })
 }

@@ -65,7 +65,8 @@ var everywhere = []struct{ name, engine, preset string }{
 // under each of the others unless it is void there: the engines are held to one
 // contract elsewhere.
 func presets(t *testing.T, f func(t *testing.T, dsn string, preset option)) {
-	engines(t, func(t *testing.T, dsn string) { f(t, dsn, under(credential.Ficha2026)) })
+	t.Parallel()
+	onEngines(t, func(t *testing.T, dsn string) { f(t, dsn, under(credential.Ficha2026)) })
 	for _, preset := range []string{credential.Guia, credential.Reforzada} {
 		if !void(t, preset, "") {
 			t.Run(preset, func(t *testing.T) { t.Parallel(); f(t, dsnOf(t, "sqlite"), under(preset)) })
@@ -75,6 +76,7 @@ func presets(t *testing.T, f func(t *testing.T, dsn string, preset option)) {
 
 // presetsOnce is presets for tests for which one database is enough.
 func presetsOnce(t *testing.T, f func(t *testing.T, dsn string, preset option)) {
+	t.Parallel()
 	for _, preset := range []string{credential.Ficha2026, credential.Guia, credential.Reforzada} {
 		if !void(t, preset, "") {
 			t.Run(preset, func(t *testing.T) { t.Parallel(); f(t, dsnOf(t, "sqlite"), under(preset)) })
