@@ -115,7 +115,11 @@ func TestFreeze(t *testing.T) {
 		if n := len(w.mails("ladron@malo.example", "")); n != 0 {
 			t.Errorf("the thief got %d mails", n)
 		}
-		w.browser().finished(credential.Recover, p, p.Email, otherClave)
+		back := w.browser()
+		back.sent(credential.Recover, p, p.Email)
+		page = back.opened(w.activation(p.Email, 2), p)
+		page.setClave(goodClave).want(422) // the one that somebody else knows
+		page.setClave(otherClave).want(303)
 		w.browser().logIn(p, otherClave).want(303)
 		want := []credential.Act{credential.ActThawed, credential.ActCaseOpened, credential.ActFrozen}
 		if got := w.actsAmong(p, want...); !slices.Equal(got, want) {
@@ -169,6 +173,10 @@ func TestFreezeByWhom(t *testing.T) {
 			t.Errorf("after the press: %s", clipText(text, 500))
 		}
 		b.logIn(p, goodClave).want(303)
+		// Nor does a press on a change that is done stand in the way of the next one.
+		w.clock.advance(time.Minute)
+		w.pressed(w.notice(p.Email, noticeOfChange))
+		w.browser().prove(credential.Recover, p).want(303).follow().want(200).toReview("tercera@correo.example").press("Aceptar").want(303)
 	})
 }
 
