@@ -95,6 +95,12 @@ func bestAddress(on []Address) (best Address) {
 	return best
 }
 
+// accountOf reads the account of a subject; zero where there is none.
+func accountOf(tx Tx, s Subject) (Account, error) {
+	account, err := tx.Account(s)
+	return account, ignoreNoRow(err)
+}
+
 // millis writes an instant as the database keeps it; the zero time is 0.
 func millis(t time.Time) []byte {
 	if t.IsZero() {

@@ -87,8 +87,8 @@ func (s *Service) SetClave(ctx context.Context, by Actor, c Claim, form ClaveFor
 func (s *Service) notTheFrozen(ctx context.Context, subject Subject, clave Password) error {
 	var account Account
 	err := s.store.Glance(ctx, func(tx Tx) (err error) {
-		account, err = tx.Account(subject)
-		return ignoreNoRow(err)
+		account, err = accountOf(tx, subject)
+		return err
 	})
 	if err == nil && account.frozen() && VerifyHash(account.Clave, []byte(clave.Reveal())) {
 		err = Errors{invalid("password", "frozen")}
@@ -133,8 +133,8 @@ const secondPressTime = time.Minute
 func (s *Service) secondPress(ctx context.Context, subject Subject, clave Password) (DeviceID, error) {
 	var account Account
 	err := s.store.Glance(ctx, func(tx Tx) (err error) {
-		account, err = tx.Account(subject)
-		return ignoreNoRow(err) // what won ended the procedure without a clave
+		account, err = accountOf(tx, subject) // none where what won ended the procedure without a clave
+		return err
 	})
 	if err != nil {
 		return DeviceID{}, err

@@ -38,6 +38,18 @@ func (s *Service) SetContact(ctx context.Context, by Actor, c Claim, typed strin
 	})
 }
 
+// provable narrows the addresses on record to those that may prove the owner to a
+// procedure. frozen reports whether no other may: a code from staff opens a frozen
+// account by any.
+func provable(tx Tx, p Procedure, on []Address) (account Account, able []Address, frozen bool, err error) {
+	account, err = accountOf(tx, p.Subject)
+	frozen = account.frozen() && p.Typed.Proof.IsZero()
+	if frozen {
+		on = account.usable(on)
+	}
+	return account, on, frozen, err
+}
+
 // contactFor gives the address of a procedure: the fixed one, or what was typed,
 // if it is an address whose mailbox has room.
 func (s *Service) contactFor(tx Tx, p Procedure, person Person, typed string, now time.Time) (email Email, fixed bool, err error) {
@@ -45,13 +57,9 @@ func (s *Service) contactFor(tx Tx, p Procedure, person Person, typed string, no
 	if err != nil {
 		return Email{}, false, err
 	}
-	account, err := tx.Account(p.Subject)
-	if err != nil && !isNoRow(err) {
+	_, on, frozen, err := provable(tx, p, on)
+	if err != nil {
 		return Email{}, false, err
-	}
-	frozen := account.frozen() && p.Typed.Proof.IsZero()
-	if frozen {
-		on = account.usable(on)
 	}
 	if a, ok := fixedAddress(on); ok {
 		return a.Email, true, nil
@@ -191,13 +199,9 @@ func (s *Service) personOf(ctx context.Context, c Claim, now time.Time) (Person,
 // account it goes to no address but one that stood before the disputed act. held
 // reports whether the link waits for objections.
 func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) (to Email, held bool, err error) {
-	account, err := tx.Account(p.Subject)
-	if err != nil && !isNoRow(err) {
+	account, on, frozen, err := provable(tx, *p, on)
+	if err != nil {
 		return Email{}, false, err
-	}
-	frozen := account.frozen() && p.Typed.Proof.IsZero()
-	if frozen {
-		on = account.usable(on)
 	}
 	if fixed, ok := fixedAddress(on); ok {
 		p.Typed.Email, p.Typed.Fixed = fixed.Email.Reveal(), true

@@ -59,13 +59,11 @@ func (s *Service) tryClave(ctx context.Context, by Actor, subject Subject, typed
 // enterToTry takes a place in the gate: a browser that the person is known by, or
 // logged in with, does not wait behind strangers.
 func (s *Service) enterToTry(ctx context.Context, by Actor, subject Subject, now time.Time) (leave func(), err error) {
-	known := by.inside
-	if !known && !by.Device.IsZero() {
-		err = s.store.Glance(ctx, func(tx Tx) (err error) {
-			known, err = tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
-			return err
-		})
-	}
+	known := false
+	err = s.store.Glance(ctx, func(tx Tx) (err error) {
+		known, err = s.knowsBrowser(tx, by, subject, now)
+		return err
+	})
 	switch {
 	case err != nil:
 		return nil, err
@@ -73,6 +71,15 @@ func (s *Service) enterToTry(ctx context.Context, by Actor, subject Subject, now
 		return s.gate.EnterKnown(ctx)
 	}
 	return s.gate.Enter(ctx)
+}
+
+// knowsBrowser reports whether the person is known by a browser, or logged in with
+// it. One that brings nothing costs no read.
+func (s *Service) knowsBrowser(tx Tx, by Actor, subject Subject, now time.Time) (bool, error) {
+	if by.inside || by.Device.IsZero() {
+		return by.inside, nil
+	}
+	return tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
 }
 
 // LogIn opens a session for number and clave. A charge commits before the
@@ -196,13 +203,9 @@ func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, no
 	var charge claveCharge
 	err := s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		charge = claveCharge{budget: BudgetClave}
-		known := by.inside
-		if !known && !by.Device.IsZero() {
-			var err error
-			known, err = tx.KnowsDevice(subject, s.deviceHash(by.Device), now)
-			if err != nil {
-				return err
-			}
+		known, err := s.knowsBrowser(tx, by, subject, now)
+		if err != nil {
+			return err
 		}
 		if known { // whoever shares its network does not keep the owner out
 			charge.budget = BudgetClaveKnown
@@ -227,8 +230,8 @@ func (s *Service) chargeClave(ctx context.Context, by Actor, subject Subject, no
 		if err != nil {
 			return err
 		}
-		charge.account, err = tx.Account(subject)
-		return ignoreNoRow(err)
+		charge.account, err = accountOf(tx, subject)
+		return err
 	})
 	return charge, err
 }

@@ -107,8 +107,8 @@ func (s *Service) homeKey(by Actor) [32]byte {
 
 // network says what is known of where an act comes from.
 func (s *Service) network(tx Tx, by Actor, subject Subject, now time.Time) (Network, error) {
-	account, err := tx.Account(subject)
-	if err != nil && !isNoRow(err) {
+	account, err := accountOf(tx, subject)
+	if err != nil {
 		return "", err
 	}
 	since := now.Add(-homeMemory)

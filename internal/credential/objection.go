@@ -18,38 +18,33 @@ type ObjectionView struct {
 // forged link is NotFound, one past its ten days Expired.
 func (s *Service) LookObjection(ctx context.Context, o Objection) (ObjectionView, error) {
 	now := s.now()
-	n, err := s.noticeBehind(ctx, o, now)
+	n, p, err := s.noticeBehind(ctx, o, now)
 	if err != nil {
 		return ObjectionView{}, err
 	}
+	v := ObjectionView{Kind: n.Kind, Used: !n.UsedAt.IsZero(), Case: n.Case}
+	if v.Used {
+		return v, nil
+	}
+	v.Cancellable = cancels(n, p, now)
 	person, _, err := s.person(ctx, n.Subject)
 	if err != nil {
 		return ObjectionView{}, err
 	}
-	var v ObjectionView
-	err = s.store.View(ctx, func(tx Tx) error {
-		n, p, err := s.objected(tx, o, now)
-		if err != nil {
-			return err
-		}
-		v = ObjectionView{Kind: n.Kind, Used: !n.UsedAt.IsZero(), Case: n.Case}
-		if v.Used {
-			return nil
-		}
-		v.Cancellable = cancels(n, p, now)
+	err = s.store.View(ctx, func(tx Tx) (err error) {
 		_, _, v.Freezes, err = s.freezable(tx, n, p, person, now)
 		return err
 	})
 	return v, err
 }
 
-// noticeBehind finds the notice of an objection.
-func (s *Service) noticeBehind(ctx context.Context, o Objection, now time.Time) (n Notice, err error) {
+// noticeBehind is objected in a transaction of its own.
+func (s *Service) noticeBehind(ctx context.Context, o Objection, now time.Time) (n Notice, p Procedure, err error) {
 	err = s.store.View(ctx, func(tx Tx) (err error) {
-		n, _, err = s.objected(tx, o, now)
+		n, p, err = s.objected(tx, o, now)
 		return err
 	})
-	return n, err
+	return n, p, err
 }
 
 // objected finds the notice behind an objection, and its procedure (zero where
@@ -110,7 +105,7 @@ func (s *Service) Object(ctx context.Context, by Actor, o Objection) (_ Objectio
 	var kind ProcedureKind
 	defer s.observed(PressObjection, &kind, &err)
 	now := s.now()
-	n, err := s.noticeBehind(ctx, o, now)
+	n, _, err := s.noticeBehind(ctx, o, now)
 	if err != nil {
 		return ObjectionDone{}, err
 	}

@@ -251,8 +251,8 @@ func (s *Service) chargeProof(ctx context.Context, by Actor, c Claim, person Per
 			return err
 		}
 		charge = proofCharge{now: now, kind: p.Kind, typed: p.Typed}
-		charge.account, err = tx.Account(p.Subject)
-		if err != nil && !isNoRow(err) {
+		charge.account, err = accountOf(tx, p.Subject)
+		if err != nil {
 			return err
 		}
 		if s.policy.asksCode(p.Kind, p.Typed.ByCode) {

@@ -152,22 +152,27 @@ func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (_ Claim,
 		if err != nil {
 			return err
 		}
-		if s.policy.asksBefore(form.Kind) {
-			p.Typed.Asked, err = s.asked(tx, subject)
-			if err != nil {
-				return err
-			}
-		}
-		err = tx.CreateProcedure(p)
-		if err != nil {
-			return err
-		}
-		return audited(tx, p, by, ActStarted, now, nil)
+		return s.begin(tx, by, p, now)
 	})
 	if err != nil {
 		return Claim{}, err
 	}
 	return claim, nil
+}
+
+// begin stores a procedure at its first step, with the questions that it asks.
+func (s *Service) begin(tx Tx, by Actor, p Procedure, now time.Time) (err error) {
+	if s.policy.asksBefore(p.Kind) {
+		p.Typed.Asked, err = s.asked(tx, p.Subject)
+		if err != nil {
+			return err
+		}
+	}
+	err = tx.CreateProcedure(p)
+	if err != nil {
+		return err
+	}
+	return audited(tx, p, by, ActStarted, now, nil)
 }
 
 // applicantKey is one of the things an applicant is known by.

@@ -73,8 +73,8 @@ func (s *Service) AskUnlock(ctx context.Context, by Actor, form UnlockForm) (err
 // unlockAddress is where the mail of an unlock goes; the zero Email where the
 // number is not locked, has no clave, or has no address verified in person.
 func (s *Service) unlockAddress(tx Tx, subject Subject, person Person, now time.Time) (Email, error) {
-	account, err := tx.Account(subject)
-	if err != nil && !isNoRow(err) {
+	account, err := accountOf(tx, subject)
+	if err != nil {
 		return Email{}, err
 	}
 	locked := false
@@ -181,24 +181,13 @@ func (s *Service) NewClaveBehindUnlock(ctx context.Context, by Actor, l Link) (_
 		if err != nil {
 			return err
 		}
-		p := Procedure{
+		return s.begin(tx, by, Procedure{
 			ID: claim.ID, Subject: first.Subject, Kind: Recover, Step: StepProve, Policy: s.policy.Name, Browser: s.claimHash(claim),
 			Reference: first.Reference, CreatedAt: now, ExpiresAt: now.Add(s.policy.ProcedureLife),
 			Typed: Typed{
 				Document: first.Typed.Document, Number: first.Typed.Number, Email: first.Typed.Email, Fixed: true, MailProven: true, Begun: first.ID,
 			},
-		}
-		if s.policy.asksBefore(Recover) {
-			p.Typed.Asked, err = s.asked(tx, p.Subject)
-			if err != nil {
-				return err
-			}
-		}
-		err = tx.CreateProcedure(p)
-		if err != nil {
-			return err
-		}
-		return audited(tx, p, by, ActStarted, now, nil)
+		}, now)
 	})
 	if err != nil {
 		return Claim{}, err

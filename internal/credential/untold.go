@@ -31,8 +31,8 @@ func (s *Service) askUntold(ctx context.Context, by Actor, c Claim, person Perso
 		if err != nil {
 			return err
 		}
-		account, err := tx.Account(p.Subject)
-		if err != nil && !isNoRow(err) {
+		account, err := accountOf(tx, p.Subject)
+		if err != nil {
 			return err
 		}
 		on, err := addressesOf(tx, p.Subject, person)

@@ -811,3 +811,12 @@ func (w *world) hasClave(p web.DemoPerson, clave string) bool {
 }
 
 func (a *answer) String() string { return a.path + " → " + http.StatusText(a.Code) }
+
+// view reads the store.
+func (w *world) view(f func(tx credential.Tx) error) {
+	w.t.Helper()
+	err := w.site.Store.View(w.t.Context(), f)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}

@@ -68,7 +68,7 @@ func (b *browser) linkTo(address string, n int) *answer {
 func (w *world) onRecord(p web.DemoPerson) map[string]credential.Origin {
 	w.t.Helper()
 	found := map[string]credential.Origin{}
-	err := w.site.Store.View(w.t.Context(), func(tx credential.Tx) error {
+	w.view(func(tx credential.Tx) error {
 		clear(found)
 		on, err := tx.Addresses(w.subject(p))
 		for _, a := range on {
@@ -76,9 +76,6 @@ func (w *world) onRecord(p web.DemoPerson) map[string]credential.Origin {
 		}
 		return err
 	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	return found
 }
 

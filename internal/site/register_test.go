@@ -264,7 +264,7 @@ func TestImportKilled(t *testing.T) {
 			t.Errorf("left over: %+v", run)
 		}
 		keys := w.site.config.Keys
-		err = w.site.Store.View(t.Context(), func(tx credential.Tx) error {
+		w.view(func(tx credential.Tx) error {
 			_, err := keys.VerifyAudit(tx, nil)
 			return err
 		})
@@ -584,16 +584,13 @@ func TestImportedDeath(t *testing.T) {
 		}))
 		b.get(path).want(410)
 		in.get("/mi-cuenta/historia").want(303) // which, unlike «Mi cuenta», does not look at the register
-		err = w.site.Store.View(t.Context(), func(tx credential.Tx) error {
+		w.view(func(tx credential.Tx) error {
 			n, err := tx.DevicePeople(device, w.clock.Now())
 			if n != 0 {
 				t.Errorf("a device of somebody who died is remembered")
 			}
 			return err
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	})
 }
 

@@ -18,11 +18,7 @@ func (s *Server) showClosing(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) closingPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
-	token, err := s.loggedIn(r)
-	if err != nil {
-		return err
-	}
-	err = s.Service.LookInside(r.Context(), token)
+	err := s.lookInside(r)
 	if err != nil {
 		return err
 	}

@@ -129,18 +129,15 @@ func (s *Server) historyOf(r *http.Request, q credential.HistoryQuery) (list []h
 func (s *Server) showHistory(w http.ResponseWriter, r *http.Request) error {
 	q, err := historyQuery(r)
 	q.PerPage = actsPerPage
-	shown := q
-	if err != nil {
-		shown = credential.HistoryQuery{PerPage: 1} // whoever is not logged in learns that first
+	var acts []historyAct
+	more := false
+	if err == nil {
+		acts, more, err = s.historyOf(r, q)
+	} else if noSession := s.lookInside(r); noSession != nil { // whoever is not logged in learns that first
+		return noSession
 	}
-	acts, more, lookErr := s.historyOf(r, shown)
-	if isNoSession(lookErr) {
-		return lookErr
-	}
-	if err != nil {
-		acts, more = nil, false
-	} else {
-		err = lookErr
+	if isNoSession(err) {
+		return err
 	}
 	if refusal, ok := errors.AsType[*credential.Error](err); ok && refusal.Field == "page" {
 		return &httpError{http.StatusNotFound, "not_found"}

@@ -113,6 +113,15 @@ func (s *Server) loggedIn(r *http.Request) (credential.SessionToken, error) {
 	return token, nil
 }
 
+// lookInside refuses whoever is not logged in, for a page that reads nothing else.
+func (s *Server) lookInside(r *http.Request) error {
+	token, err := s.loggedIn(r)
+	if err != nil {
+		return err
+	}
+	return s.Service.LookInside(r.Context(), token)
+}
+
 // insideForm reads a form of a page inside a session.
 func (s *Server) insideForm(r *http.Request) (credential.SessionToken, error) {
 	err := form(r)
