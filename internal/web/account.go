@@ -68,7 +68,6 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
 // closeView is the page that asks the clave before another session is closed.
 type closeView struct {
 	base
-	Problems          problems
 	ID, Device, Since string
 }
 
@@ -116,10 +115,9 @@ func (s *Server) closePage(w http.ResponseWriter, r *http.Request, status int, t
 			continue
 		}
 		view := closeView{
-			base: s.base(r, s.Words.Text("session_close.title")), Problems: p,
-			ID: which.String(), Device: s.Words.Text("browser." + x.Browser), Since: s.Words.DateTime(x.CreatedAt),
+			base: s.base(r, s.Words.Text("session_close.title")).with(p),
+			ID:   which.String(), Device: s.Words.Text("browser." + x.Browser), Since: s.Words.DateTime(x.CreatedAt),
 		}
-		view.Problem = len(p) > 0
 		s.render(w, r, status, "session_close", view)
 		return nil
 	}

@@ -18,12 +18,11 @@ type insideView struct {
 // addressView is «Cambio de correo»: the form, or the change that waits.
 type addressView struct {
 	base
-	Problems problems
-	Old      string // masked; empty where no address was ever proven
-	Hold     string // in words
-	Email    string
-	Code     string
-	Change   *pendingChange
+	Old    string // masked; empty where no address was ever proven
+	Hold   string // in words
+	Email  string
+	Code   string
+	Change *pendingChange
 }
 
 // pendingChange is a change of address that waits, in words.
@@ -45,15 +44,9 @@ func (s *Server) pendingOf(c credential.AddressChange) *pendingChange {
 		AsksCode: code && c.TriesLeft > 0 && c.Mail != credential.MailRefusedBy && c.Mail != credential.MailExpired,
 		Resend:   c.ResendsLeft > 0 && (c.Mail == credential.MailLeft || c.Mail == credential.MailTrying || c.Mail == credential.MailExpired),
 	}
-	group, until := "sent", c.HoldUntil
-	if code {
-		group = "old_code"
-	}
-	key := string(c.Mail)
-	switch c.Mail {
-	case credential.MailLeft, credential.MailTrying:
+	key, until := string(c.Mail), c.HoldUntil
+	if c.Mail == credential.MailLeft || c.Mail == credential.MailTrying {
 		key, until = "sent", c.ValidUntil
-	case credential.MailQueued, credential.MailHeld, credential.MailExpired, credential.MailRefusedBy:
 	}
 	switch {
 	case !code:
@@ -66,7 +59,7 @@ func (s *Server) pendingOf(c credential.AddressChange) *pendingChange {
 		if key == "sent" {
 			v.Status += s.Words.Text("address.old_code.until", "until", s.Words.Clock(until))
 		} else {
-			v.Status += s.Words.Text("address." + group + "." + key)
+			v.Status += s.Words.Text("address.old_code." + key)
 		}
 	}
 	return v
@@ -99,10 +92,9 @@ func (s *Server) addressPage(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	view := addressView{
-		base: s.base(r, s.titleOf(look.Pending)), Problems: p, Old: look.Old, Hold: s.holdText(look.Hold),
+		base: s.base(r, s.titleOf(look.Pending)).with(p), Old: look.Old, Hold: s.holdText(look.Hold),
 		Email: clip(r.PostForm.Get("correo")), Code: clip(r.PostForm.Get("codigo")), Change: s.pendingOf(look.Pending),
 	}
-	view.Problem = len(p) > 0
 	for i := range view.Problems {
 		one := &view.Problems[i]
 		if one.Field == "codigo" && (view.Change == nil || !view.Change.AsksCode) || one.Field != "codigo" && view.Change != nil {

@@ -10,7 +10,6 @@ import (
 type changeView struct {
 	base
 	numberView
-	Problems problems
 	Inside   bool // in a session: no number is asked
 	First    bool // a clave that the institution handed over
 	Keep     bool
@@ -24,11 +23,10 @@ func (s *Server) showChange(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) changePage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 	view := changeView{
-		base: s.base(r, s.Words.Text("change.title")), numberView: s.numberView(r), Problems: p,
+		base: s.base(r, s.Words.Text("change.title")).with(p), numberView: s.numberView(r),
 		Inside: s.inside(r), First: r.URL.Query().Has("primera") || r.PostForm.Has("primera"), Agreed: r.PostForm.Get("acuerdo") != "", Keep: r.PostForm.Get("conservar") != "",
 		Min: s.Service.Policy().PasswordMin, Max: s.Service.Policy().PasswordMax,
 	}
-	view.Problem = len(p) > 0
 	if r.Method != http.MethodPost {
 		s.carriedNumber(w, r, &view.numberView)
 	}

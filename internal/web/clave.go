@@ -10,7 +10,6 @@ import (
 // filled in again.
 type claveView struct {
 	base
-	Problems  problems
 	Declared  bool
 	Min, Max  int
 	Reference string
@@ -31,12 +30,11 @@ func (s *Server) clavePage(w http.ResponseWriter, r *http.Request, status int, v
 		return &credential.Error{Kind: credential.Conflict, Rule: "step"}
 	}
 	view := claveView{
-		base: s.within(r, v, s.Words.Text("clave.title")), Problems: p,
+		base:     s.within(r, v, s.Words.Text("clave.title")).with(p),
 		Declared: r.PostForm.Get("declaro") != "",
 		Min:      s.Service.Policy().PasswordMin, Max: s.Service.Policy().PasswordMax,
 		Reference: v.Reference, PhraseURL: pathClave + "/frase", EndsAt: s.Words.Clock(v.ExpiresAt),
 	}
-	view.Problem = len(p) > 0
 	s.render(w, r, status, "clave", view)
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 // closingView is the closing of the web way.
 type closingView struct {
 	base
-	Problems   problems
 	Understood bool
 }
 
@@ -22,8 +21,7 @@ func (s *Server) closingPage(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return err
 	}
-	view := closingView{base: s.base(r, s.Words.Text("closing.title")), Problems: p, Understood: r.PostForm.Get("entiendo") != ""}
-	view.Problem = len(p) > 0
+	view := closingView{base: s.base(r, s.Words.Text("closing.title")).with(p), Understood: r.PostForm.Get("entiendo") != ""}
 	s.render(w, r, status, "closing", view)
 	return nil
 }

@@ -54,7 +54,6 @@ func bounded(next http.Handler) http.Handler {
 // complaintsView is the page where a complaint is written, and followed.
 type complaintsView struct {
 	base
-	Problems  problems
 	Kinds     []choice
 	Topics    []choice
 	Text      string
@@ -73,10 +72,9 @@ func (s *Server) showComplaints(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) complaintsPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 	view := complaintsView{
-		base: s.base(r, s.Words.Text("complaints.title")), Problems: p, Text: r.PostForm.Get("texto"), Email: clipTo(maxRequestShown, r.PostForm.Get("correo")),
+		base: s.base(r, s.Words.Text("complaints.title")).with(p), Text: r.PostForm.Get("texto"), Email: clipTo(maxRequestShown, r.PostForm.Get("correo")),
 		Most: s.Words.Number(credential.MaxComplaint), Days: s.Service.AnswerDays(), Named: r.PostForm.Get("referencia") != "",
 	}
-	view.Problem = len(p) > 0
 	topic := ""
 	if token, ok := s.session(r); ok {
 		var err error
@@ -218,7 +216,6 @@ func (s *Server) showComplaintDone(w http.ResponseWriter, r *http.Request) error
 // followView asks number and code of a complaint.
 type followView struct {
 	base
-	Problems     problems
 	Number, Code string
 }
 
@@ -228,9 +225,8 @@ func (s *Server) showFollow(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) followPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 	view := followView{
-		base: s.base(r, s.Words.Text("follow.title")), Problems: p, Number: clip(r.PostForm.Get("numero")), Code: clip(r.PostForm.Get("codigo")),
+		base: s.base(r, s.Words.Text("follow.title")).with(p), Number: clip(r.PostForm.Get("numero")), Code: clip(r.PostForm.Get("codigo")),
 	}
-	view.Problem = len(p) > 0
 	s.render(w, r, status, "complaint_follow", view)
 	return nil
 }

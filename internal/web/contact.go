@@ -9,12 +9,11 @@ import (
 // contactView asks for the address, or shows the fixed one.
 type contactView struct {
 	base
-	Problems problems
-	Fixed    bool
-	Mask     string
-	Email    string
-	Kind     credential.ProcedureKind
-	Refused  bool // the relay refused the address typed before
+	Fixed   bool
+	Mask    string
+	Email   string
+	Kind    credential.ProcedureKind
+	Refused bool // the relay refused the address typed before
 }
 
 func (s *Server) showContact(w http.ResponseWriter, r *http.Request) error {
@@ -32,13 +31,12 @@ func (s *Server) contactPage(w http.ResponseWriter, r *http.Request, status int,
 	refused := v.Mail.State == credential.MailRefusedBy
 	v.Step = credential.StepContact
 	view := contactView{
-		base: s.within(r, v, s.Words.Text("contact.title")), Problems: p,
+		base:  s.within(r, v, s.Words.Text("contact.title")).with(p),
 		Fixed: v.Fixed, Mask: v.Mask, Email: v.Typed, Kind: v.Kind, Refused: refused,
 	}
 	if _, posted := r.PostForm["correo"]; posted {
 		view.Email = clip(r.PostForm.Get("correo"))
 	}
-	view.Problem = len(p) > 0
 	s.render(w, r, status, "contact", view)
 	return nil
 }

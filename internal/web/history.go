@@ -23,7 +23,6 @@ const (
 // historyView is «Mi historia».
 type historyView struct {
 	base
-	Problems     problems
 	Kinds        []choice
 	From, Until  day
 	Filtered     bool
@@ -145,10 +144,9 @@ func (s *Server) showHistory(w http.ResponseWriter, r *http.Request) error {
 	show := func(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 		asked := r.URL.Query()
 		view := historyView{
-			base: s.base(r, s.Words.Text("history.title")), Problems: p, From: s.day(asked.Get("desde")), Until: s.day(asked.Get("hasta")),
+			base: s.base(r, s.Words.Text("history.title")).with(p), From: s.day(asked.Get("desde")), Until: s.day(asked.Get("hasta")),
 			Acts: acts, Page: q.Page + 1, CSV: historyAddress(r, pathHistory+".csv", 0), MadeAt: s.Words.DateTime(s.Now()),
 		}
-		view.Problem = len(p) > 0
 		view.Filtered = view.CSV != pathHistory+".csv"
 		for _, kind := range credential.HistoryKinds()[1:] {
 			view.Kinds = append(view.Kinds, s.choice("history.kind.", string(kind), asked.Get("que")))

@@ -11,7 +11,6 @@ import (
 // that did not ask for the mail, day and month.
 type linkView struct {
 	base
-	Problems  problems
 	SameOne   bool
 	Reference string
 	Until     string
@@ -79,12 +78,11 @@ func (s *Server) linkOver(w http.ResponseWriter, r *http.Request, link credentia
 // linkExpiredPage asks day and month for another mail.
 func (s *Server) linkExpiredPage(w http.ResponseWriter, r *http.Request, status int, link credential.Link, p problems) error {
 	view := linkView{
-		base: s.base(r, s.Words.Text("link_expired.title")), Problems: p,
-		Day: clip(r.PostForm.Get("dia")), Month: clip(r.PostForm.Get("mes")),
+		base: s.base(r, s.Words.Text("link_expired.title")).with(p),
+		Day:  clip(r.PostForm.Get("dia")), Month: clip(r.PostForm.Get("mes")),
 	}
 	view.Months = s.months(view.Month)
 	view.Procedure = link.ID.String()
-	view.Problem = len(p) > 0
 	s.render(w, r, status, "link_expired", view)
 	return nil
 }
@@ -150,13 +148,12 @@ func (s *Server) linkPage(w http.ResponseWriter, r *http.Request, status int, p 
 		return s.addressLinkPage(w, r, look)
 	}
 	view := linkView{
-		base: s.base(r, s.Words.Text("link.title")), Problems: p,
+		base:    s.base(r, s.Words.Text("link.title")).with(p),
 		SameOne: look.SameOne, Reference: look.Reference, Until: s.Words.Clock(look.Until),
 		Day: clip(r.PostForm.Get("dia")), Month: clip(r.PostForm.Get("mes")),
 		Other: s.otherLive(r, link),
 	}
 	view.Procedure = look.ID.String()
-	view.Problem = len(p) > 0
 	view.Months = s.months(view.Month)
 	s.render(w, r, status, "link", view)
 	return nil

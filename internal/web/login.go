@@ -11,9 +11,8 @@ import (
 type logInView struct {
 	base
 	numberView
-	Problems problems
-	Image    *imageView // of the one person that this browser is known by; nil for none
-	Again    bool       // a session ended, or there was none for the page asked for
+	Image *imageView // of the one person that this browser is known by; nil for none
+	Again bool       // a session ended, or there was none for the page asked for
 }
 
 func (s *Server) showLogIn(w http.ResponseWriter, r *http.Request) error {
@@ -26,13 +25,12 @@ func (s *Server) showLogIn(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) logInPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 	view := logInView{
-		base: s.base(r, s.Words.Text("log_in.title")), numberView: s.numberView(r), Problems: p,
+		base: s.base(r, s.Words.Text("log_in.title")).with(p), numberView: s.numberView(r),
 		Again: r.URL.Query().Has("otra-vez"),
 	}
 	if r.Method == http.MethodGet {
 		s.carriedNumber(w, r, &view.numberView)
 	}
-	view.Problem = len(p) > 0
 	known, err := s.Service.KnownImage(r.Context(), s.actor(r))
 	if err != nil {
 		return err

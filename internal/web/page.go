@@ -215,7 +215,7 @@ func (s *Server) actionOf(key string) string {
 	switch key {
 	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended", "web_closed", "expired_finished", "expired_replaced", "logged_out":
 		return "/"
-	case "changed", "changed_first", "expired_session", "unlocked",
+	case "changed", "changed_first", "unlocked",
 		"expired_address_finished", "expired_address_replaced", "expired_address_over":
 		return pathLogIn
 	case "changed_inside", "changed_kept", "address_cancelled", "address_confirmed", "conflict_other_change", "denied_level",
@@ -305,7 +305,7 @@ func redirect(w http.ResponseWriter, to string) {
 // base is what every page has.
 type base struct {
 	Title       string
-	Problem     bool // the title says that something is wrong
+	Problems    problems // of a refused form
 	Institution institution.Institution
 	Staff       bool // the staff listener: none of the citizens' links
 	Demo        bool
@@ -332,6 +332,15 @@ func (s *Server) base(r *http.Request, title string) base {
 		Session: s.cookie(r, cookieSession) != "",
 	}
 }
+
+// with is the base of a form with what is wrong with it.
+func (b base) with(p problems) base {
+	b.Problems = p
+	return b
+}
+
+// Problem reports whether the title says that something is wrong.
+func (b base) Problem() bool { return len(b.Problems) > 0 }
 
 // within is base for a page of the journey.
 func (s *Server) within(r *http.Request, v credential.Progress, title string) base {

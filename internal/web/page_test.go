@@ -112,7 +112,7 @@ var sampleServices = servicesView{Groups: []serviceGroup{
 // fullBase is a base with everything that a page may show around its text.
 func fullBase(s *Server, title string) base {
 	return base{
-		Title: title, Problem: true, Institution: s.Institution, Path: "/x", Position: 3, Of: 7,
+		Title: title, Institution: s.Institution, Path: "/x", Position: 3, Of: 7,
 		Demo: true, Mailbox: true, Session: true, Clock: s.Words.Text("demo.clock.ahead", "by", "4 min"),
 		Procedure: "p-1", Now: "2026-03-05T10:00:00Z", Deadline: "2026-03-05T10:30:00Z", DeadlineAt: "05:30",
 		CanExtend: true, server: s,
@@ -217,15 +217,12 @@ func views(s *Server) []shown {
 	zero := base{server: s, Institution: s.Institution, Title: "Título"}
 	unofficial := s.Institution
 	unofficial.Official = false
-	full := func(key string) base { return fullBase(s, s.Words.Text(key)) }
-	calm := func(key string) base { b := full(key); b.Problem = false; return b }
+	calm := func(key string) base { return fullBase(s, s.Words.Text(key)) }
 	kinds := sampleChoices(s, "start.kind.", "recover", "generate", "recover")
 	documents := sampleChoices(s, "start.document.", "cedula", "cedula", "extranjero", "ruc")
 	audiences := sampleChoices(s, "start.audience.", "afiliado", "afiliado", "pensionista", "derechohabiente", "empleador")
 	start := calm("start.title")
 	start.Position, start.Of, start.Procedure, start.CanExtend = 1, 0, "", false
-	startBad := start
-	startBad.Problem = true
 	rule := func(field, rule string) problem {
 		return problem{Field: field, Text: s.Words.Text(rule, "min", 12, "max", 256, "least", 3)}
 	}
@@ -262,19 +259,19 @@ func views(s *Server) []shown {
 			base: calmOutside(s, "log_in.title"), numberView: numberView{Documents: documents}, Image: new(s.image("colibri")),
 		}},
 		{"log_in", "problems", logInView{
-			base: fullOutside(s, "log_in.title"), numberView: numberView{Documents: documents, Number: "171003406"},
-			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("clave", "rule.password.empty")},
+			base:       calmOutside(s, "log_in.title").with(problems{rule("numero", "rule.number.cedula_length"), rule("clave", "rule.password.empty")}),
+			numberView: numberView{Documents: documents, Number: "171003406"},
 		}},
 		{"session_close", "zero", closeView{base: zero}},
 		{"session_close", "problems", closeView{
-			base: fullOutside(s, "session_close.title"), ID: "s-2", Device: "una computadora con Windows", Since: "4 de marzo de 2026, 10:00",
-			Problems: problems{rule("actual", "rule.current.empty")},
+			base: calmOutside(s, "session_close.title").with(problems{rule("actual", "rule.current.empty")}),
+			ID:   "s-2", Device: "una computadora con Windows", Since: "4 de marzo de 2026, 10:00",
 		}},
 		{"history", "zero", historyView{base: zero}},
 		{"history", "problems", historyView{
-			base: fullOutside(s, "history.title"), Filtered: true, From: day{Value: "ayer"}, CSV: pathHistory + ".csv", MadeAt: "5 de marzo de 2026, 10:00",
-			Kinds:    []choice{{Value: "claves", Label: "Claves", Chosen: true}},
-			Problems: problems{rule("que", "rule.act_kind.choose"), rule("desde", "rule.desde.no_day"), rule("hasta", "rule.hasta.before")},
+			base:     calmOutside(s, "history.title").with(problems{rule("que", "rule.act_kind.choose"), rule("desde", "rule.desde.no_day"), rule("hasta", "rule.hasta.before")}),
+			Filtered: true, From: day{Value: "ayer"}, CSV: pathHistory + ".csv", MadeAt: "5 de marzo de 2026, 10:00",
+			Kinds: []choice{{Value: "claves", Label: "Claves", Chosen: true}},
 		}},
 		{"history", "empty", historyView{
 			base: calmOutside(s, "history.title"), Filtered: true, CSV: pathHistory + ".csv?que=claves", MadeAt: "5 de marzo de 2026, 10:00",
@@ -286,25 +283,25 @@ func views(s *Server) []shown {
 		}, CSV: pathHistory + ".csv", MadeAt: "5 de marzo de 2026, 10:00", Page: 2, Newer: pathHistory, Older: pathHistory + "?pagina=3"}},
 		{"complaints", "zero", complaintsView{base: zero}},
 		{"complaints", "full", complaintsView{
-			base: fullOutside(s, "complaints.title"), Text: "\n<b>=1+1</b>", Email: "nina@@gmail", Most: "2.000", Days: 15, Inside: true,
+			base: calmOutside(s, "complaints.title").with(problems{
+				rule("tipo", "rule.complaint_kind.choose"), rule("asunto", "rule.topic.choose"), rule("texto", "rule.complaint.empty"),
+				rule("correo", "rule.email.shape"), rule("altcha", "rule.captcha.missing"),
+			}),
+			Text: "\n<b>=1+1</b>", Email: "nina@@gmail", Most: "2.000", Days: 15, Inside: true,
 			Reference: "ABCD-2345", Named: true, Captcha: `{"parameters":{}}`,
 			Kinds:  sampleChoices(s, "complaints.kind.", "praise", "complaint", "suggestion", "praise"),
 			Topics: sampleChoices(s, "complaints.topic.", "unlock", "generate", "unlock"),
-			Problems: problems{
-				rule("tipo", "rule.complaint_kind.choose"), rule("asunto", "rule.topic.choose"), rule("texto", "rule.complaint.empty"),
-				rule("correo", "rule.email.shape"), rule("altcha", "rule.captcha.missing"),
-			},
 		}},
 		{"complaint_follow", "zero", followView{base: zero}},
 		{"complaint_follow", "problems", followView{
-			base: fullOutside(s, "follow.title"), Number: "Q-2222-3333", Code: "x",
-			Problems: problems{rule("numero", "rule.complaint_number.empty"), rule("codigo", "rule.complaint_code.wrong")},
+			base:   calmOutside(s, "follow.title").with(problems{rule("numero", "rule.complaint_number.empty"), rule("codigo", "rule.complaint_code.wrong")}),
+			Number: "Q-2222-3333", Code: "x",
 		}},
 		{"complaint", "zero", complaintView{base: zero}},
 		{"complaint_done", "zero", complaintView{base: zero}},
 		{"unlock", "problems", unlockView{
-			base: fullOutside(s, "unlock.title"), numberView: numberView{Documents: documents}, Captcha: `{"parameters":{}}`,
-			Problems: problems{rule("numero", "rule.number.empty"), rule("altcha", "rule.captcha.missing")},
+			base:       calmOutside(s, "unlock.title").with(problems{rule("numero", "rule.number.empty"), rule("altcha", "rule.captcha.missing")}),
+			numberView: numberView{Documents: documents}, Captcha: `{"parameters":{}}`,
 		}},
 		{"unlock_sent", "full", unlockSentView{calmOutside(s, "unlock_sent.title")}},
 		{"unlock_link", "full", unlockLinkView{calm("unlock_link.title"), "ABCD-2345", "10:35", true}},
@@ -328,8 +325,8 @@ func views(s *Server) []shown {
 		}}},
 		{"address", "zero", addressView{base: zero}},
 		{"address", "problems", addressView{
-			base: fullOutside(s, "address.title"), Old: "m•••••@gmail.com", Hold: s.holdText(24 * time.Hour), Email: "nina@@gmail",
-			Problems: problems{rule("correo", "rule.email.shape"), rule("actual", "rule.current.wrong")},
+			base: calmOutside(s, "address.title").with(problems{rule("correo", "rule.email.shape"), rule("actual", "rule.current.wrong")}),
+			Old:  "m•••••@gmail.com", Hold: s.holdText(24 * time.Hour), Email: "nina@@gmail",
 		}},
 		{"account", "requests", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Inside: insideView{
 			High: true, Questions: true, Open: []requestView{sampleRequest},
@@ -337,65 +334,67 @@ func views(s *Server) []shown {
 		{"renew", "zero", renewView{base: zero}},
 		{"renew", "one", renewView{base: calmOutside(s, "renew.title"), One: true, Choices: sampleChoices(s, "bank.", "first_pet", "first_pet")}},
 		{"renew", "problems", renewView{
-			base: fullOutside(s, "renew.title"), Questions: samplePersonal(s, s.Words.Text("rule.bank.too_short")), First: 3, Least: 3,
-			Problems: problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.too_short")}, rule("actual", "rule.current.wrong")},
+			base:      calmOutside(s, "renew.title").with(problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.too_short")}, rule("actual", "rule.current.wrong")}),
+			Questions: samplePersonal(s, s.Words.Text("rule.bank.too_short")), First: 3, Least: 3,
 		}},
 		{"closing", "zero", closingView{base: zero}},
 		{"closing", "problems", closingView{
-			base: fullOutside(s, "closing.title"), Understood: true, Problems: problems{rule("entiendo", "rule.understood.needed"), rule("actual", "rule.current.empty")},
+			base:       calmOutside(s, "closing.title").with(problems{rule("entiendo", "rule.understood.needed"), rule("actual", "rule.current.empty")}),
+			Understood: true,
 		}},
 		{"rights", "zero", rightsView{base: zero}},
 		{"rights", "full", rightsView{
-			base: fullOutside(s, "rights.title"), MayDownload: true, Requests: []requestView{sampleRequest}, Received: &sampleRequest, Text: "Mi dirección <b>",
-			Kinds:    sampleChoices(s, "rights.kind.", "erasure", "rectification", "erasure"),
-			Problems: problems{rule("actual", "rule.current.wrong"), rule("pedido", "rule.request_kind.choose"), rule("texto", "rule.request.empty")},
+			base:        calmOutside(s, "rights.title").with(problems{rule("actual", "rule.current.wrong"), rule("pedido", "rule.request_kind.choose"), rule("texto", "rule.request.empty")}),
+			MayDownload: true, Requests: []requestView{sampleRequest}, Received: &sampleRequest, Text: "Mi dirección <b>",
+			Kinds: sampleChoices(s, "rights.kind.", "erasure", "rectification", "erasure"),
 		}},
 		{"address_link", "full", addressLinkView{calm("address_link.title"), "n•••••@gmail.com", "ABCD-2345", "5 de marzo de 2026, 10:35"}},
 		{"change", "zero", changeView{base: zero}},
 		{"change", "first", changeView{base: calmOutside(s, "change.title"), numberView: numberView{Documents: documents}, First: true, Min: 12, Max: 256}},
 		{"change", "inside", changeView{base: calmOutside(s, "change.title"), Inside: true, Keep: true, Agreed: true, Min: 12, Max: 256}},
 		{"change", "problems", changeView{
-			base: fullOutside(s, "change.title"), numberView: numberView{Documents: documents}, Min: 12, Max: 256,
-			Problems: problems{
+			base: calmOutside(s, "change.title").with(problems{
 				rule("numero", "rule.number.empty"), rule("actual", "rule.current.empty"), rule("clave", "rule.password.same"),
 				rule("repita", "rule.repeat.differs"), rule("acuerdo", "rule.agreed.needed"),
-			},
+			}),
+			numberView: numberView{Documents: documents}, Min: 12, Max: 256,
 		}},
 		{"start", "zero", startView{base: zero}},
 		{"start", "first", startView{base: start, Kinds: sampleChoices(s, "start.kind.", "", "generate", "recover"), Documents: documents, Audiences: audiences, Captcha: `{"parameters":{}}`}},
 		{"start", "problems", startView{
-			base: startBad, Kinds: kinds, Documents: documents, Audiences: audiences, Number: "171003406", Captcha: `{"parameters":{}}`,
-			Problems: problems{rule("numero", "rule.number.cedula_length"), rule("altcha", "rule.captcha.missing")},
+			base:  start.with(problems{rule("numero", "rule.number.cedula_length"), rule("altcha", "rule.captcha.missing")}),
+			Kinds: kinds, Documents: documents, Audiences: audiences, Number: "171003406", Captcha: `{"parameters":{}}`,
 		}},
 		{"prove", "zero", proveView{base: zero, Kind: credential.Generate, Way: wayQuestions}},
 		{"prove", "generate", proveView{base: calm("prove.title"), Kind: credential.Generate, Way: wayQuestions, Months: sampleMonths(s), Questions: sampleRecord(s, "")}},
 		{"prove", "failed", proveView{
-			base: full("prove.title"), Kind: credential.Generate, Way: wayQuestions, Day: "7", Month: "3", Months: sampleMonths(s), Questions: sampleRecord(s, ""),
-			Failed: true, TriesLeft: 4, Problems: problems{rule("", "rule.proof")},
+			base: calm("prove.title").with(problems{rule("", "rule.proof")}),
+			Kind: credential.Generate, Way: wayQuestions, Day: "7", Month: "3", Months: sampleMonths(s), Questions: sampleRecord(s, ""),
+			Failed: true, TriesLeft: 4,
 		}},
 		{"prove", "recover", proveView{
-			base: full("prove.title"), Kind: credential.Recover, Way: wayQuestions, Day: "31", Month: "2", Months: sampleMonths(s),
+			base: calm("prove.title").with(problems{rule("dia", "rule.day.not_in_month"), rule("mes", "rule.month.range"), {Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.empty")}}),
+			Kind: credential.Recover, Way: wayQuestions, Day: "31", Month: "2", Months: sampleMonths(s),
 			Questions: samplePersonal(s, s.Words.Text("rule.bank.empty"))[:3], Failed: true, TriesLeft: 1,
-			Problems: problems{rule("dia", "rule.day.not_in_month"), rule("mes", "rule.month.range"), {Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.empty")}},
 		}},
-		{"prove", "spent", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayQuestions, Months: sampleMonths(s), Failed: true, Problems: problems{rule("", "rule.attempts")}}},
+		{"prove", "spent", proveView{base: calm("prove.title").with(problems{rule("", "rule.attempts")}), Kind: credential.Recover, Way: wayQuestions, Months: sampleMonths(s), Failed: true}},
 		{"prove", "whole date", proveView{
-			base: full("prove.title"), Kind: credential.Generate, Way: wayDate, Day: "7", Months: sampleMonths(s), AsksYear: true, Year: "68", Failed: true, TriesLeft: 4,
-			Problems: problems{rule("anio", "rule.year.range")},
+			base: calm("prove.title").with(problems{rule("anio", "rule.year.range")}),
+			Kind: credential.Generate, Way: wayDate, Day: "7", Months: sampleMonths(s), AsksYear: true, Year: "68", Failed: true, TriesLeft: 4,
 		}},
 		{"prove", "whole date, recover", proveView{
-			base: full("prove.title"), Kind: credential.Recover, Way: wayDate, Months: sampleMonths(s), AsksYear: true, Failed: true, TriesLeft: 4,
+			base: calm("prove.title"), Kind: credential.Recover, Way: wayDate, Months: sampleMonths(s), AsksYear: true, Failed: true, TriesLeft: 4,
 		}},
 		{"prove", "code", proveView{
-			base: full("prove.title"), Kind: credential.Generate, Way: wayMail, Months: sampleMonths(s), AsksCode: true, Code: "ABC", Failed: true, TriesLeft: 4,
-			Problems: problems{rule("activacion", "rule.activation.shape")},
+			base: calm("prove.title").with(problems{rule("activacion", "rule.activation.shape")}),
+			Kind: credential.Generate, Way: wayMail, Months: sampleMonths(s), AsksCode: true, Code: "ABC", Failed: true, TriesLeft: 4,
 		}},
-		{"prove", "held", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayHeld, Months: sampleMonths(s), Failed: true}},
+		{"prove", "held", proveView{base: calm("prove.title"), Kind: credential.Recover, Way: wayHeld, Months: sampleMonths(s), Failed: true}},
 		{"prove_review", "held", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Recover, Way: wayHeld, Day: 7, Month: "marzo"}},
-		{"prove", "by code", proveView{base: full("prove.title"), Kind: credential.Generate, Way: wayCode, Months: sampleMonths(s), AsksCode: true}},
-		{"prove", "may by code", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayQuestions, Months: sampleMonths(s), MayByCode: true}},
+		{"prove", "by code", proveView{base: calm("prove.title"), Kind: credential.Generate, Way: wayCode, Months: sampleMonths(s), AsksCode: true}},
+		{"prove", "may by code", proveView{base: calm("prove.title"), Kind: credential.Recover, Way: wayQuestions, Months: sampleMonths(s), MayByCode: true}},
 		{"prove_review", "by code", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Generate, Way: wayCode, Day: 7, Month: "marzo"}},
-		{"prove", "mail", proveView{base: full("prove.title"), Kind: credential.Recover, Way: wayMail, Months: sampleMonths(s), Failed: true}},
+		{"prove", "mail", proveView{base: calm("prove.title"), Kind: credential.Recover, Way: wayMail, Months: sampleMonths(s), Failed: true}},
 		{"prove_review", "zero", proveReviewView{base: zero, Kind: credential.Generate, Way: wayQuestions}},
 		{"prove_review", "whole date", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Generate, Way: wayDate, Day: 7, Month: "marzo", Year: 1968}},
 		{"prove_review", "no code", proveReviewView{base: calm("prove_review.title.questions"), Kind: credential.Generate, Way: wayMail, Day: 7, Month: "marzo", NoCode: true}},
@@ -406,29 +405,29 @@ func views(s *Server) []shown {
 		{"questions", "zero", questionsView{base: zero}},
 		{"questions", "first", questionsView{base: calm("questions.title"), Questions: samplePersonal(s, ""), Least: 3}},
 		{"questions", "full", questionsView{
-			base: full("questions.title"), Questions: samplePersonal(s, s.Words.Text("rule.bank.too_short")), Least: 3,
-			Problems: problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.too_short")}},
+			base:      calm("questions.title").with(problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.too_short")}}),
+			Questions: samplePersonal(s, s.Words.Text("rule.bank.too_short")), Least: 3,
 		}},
 		{"security", "zero", securityView{base: zero}},
 		{"security", "first", securityView{base: calm("security.title"), Images: s.images(""), Questions: sampleChoices(s, "bank.", "", "first_pet", "first_trip")}},
 		{"security", "fixed", securityView{base: calm("security.title"), Images: s.images("colibri"), Fixed: true, Mask: "m•••••@gmail.com"}},
 		{"security", "problems", securityView{
-			base: full("security.title"), Images: s.images(""), Questions: sampleChoices(s, "bank.", "first_pet", "first_pet"), Answer: "x", Phone: "1", Email: "nina@@gmail",
-			Problems: problems{
+			base: calm("security.title").with(problems{
 				rule("imagen", "rule.image.choose"), rule("pregunta", "rule.question.choose"), rule("respuesta", "rule.answer.too_short"),
 				rule("telefono", "rule.phone.shape"), rule("correo", "rule.email.shape"),
-			},
+			}),
+			Images: s.images(""), Questions: sampleChoices(s, "bank.", "first_pet", "first_pet"), Answer: "x", Phone: "1", Email: "nina@@gmail",
 		}},
 		{"own_question", "first", ownQuestionView{base: calm("own_question.title"), Questions: samplePersonal(s, "")[:1]}},
 		{"own_question", "known", ownQuestionView{base: calm("own_question.title"), Questions: samplePersonal(s, "")[:1], Image: new(s.image("colibri"))}},
 		{"own_question", "problems", ownQuestionView{
-			base: full("own_question.title"), Questions: samplePersonal(s, s.Words.Text("rule.bank.empty"))[:1], Failed: true, TriesLeft: 1,
-			Problems: problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.empty")}},
+			base:      calm("own_question.title").with(problems{{Field: samplePersonal(s, "")[0].Name, Text: s.Words.Text("rule.bank.empty")}}),
+			Questions: samplePersonal(s, s.Words.Text("rule.bank.empty"))[:1], Failed: true, TriesLeft: 1,
 		}},
 		{"contact", "zero", contactView{base: zero}},
 		{"contact", "first", contactView{base: calm("contact.title"), Kind: credential.Generate}},
 		{"contact", "fixed", contactView{base: calm("contact.title"), Fixed: true, Mask: "m•••••@gmail.com", Kind: credential.Recover}},
-		{"contact", "problems", contactView{base: full("contact.title"), Email: "nina@@gmail", Refused: true, Problems: problems{rule("correo", "rule.email.shape")}}},
+		{"contact", "problems", contactView{base: calm("contact.title").with(problems{rule("correo", "rule.email.shape")}), Email: "nina@@gmail", Refused: true}},
 		{"contact_review", "zero", contactReviewView{base: zero}},
 		{"contact_review", "suggestion", contactReviewView{base: calm("contact_review.title"), Address: "nina.quispe@gmial.com", Suggestion: "nina.quispe@gmail.com"}},
 		{"contact_review", "change", contactReviewView{base: calm("contact_review.title"), Address: "nina@otro.example", WouldWait: "23 de noviembre de 2026, 19:46"}},
@@ -437,16 +436,16 @@ func views(s *Server) []shown {
 		{"link", "zero", linkView{base: zero}},
 		{"link", "same", linkView{base: calm("link.title"), SameOne: true, Reference: "ABCD-2345", Until: "10:35"}},
 		{"link", "elsewhere", linkView{
-			base: full("link.title"), Reference: "ABCD-2345", Until: "10:35", Day: "7", Months: sampleMonths(s), Other: "p-2",
-			Problems: problems{rule("", "rule.birthday")},
+			base:      calm("link.title").with(problems{rule("", "rule.birthday")}),
+			Reference: "ABCD-2345", Until: "10:35", Day: "7", Months: sampleMonths(s), Other: "p-2",
 		}},
 		{"link_expired", "zero", linkView{base: zero}},
-		{"link_expired", "problems", linkView{base: full("link_expired.title"), Day: "7", Months: sampleMonths(s), Problems: problems{rule("", "rule.birthday")}}},
+		{"link_expired", "problems", linkView{base: calm("link_expired.title").with(problems{rule("", "rule.birthday")}), Day: "7", Months: sampleMonths(s)}},
 		{"clave", "zero", claveView{base: zero}},
 		{"clave", "first", claveView{base: calm("clave.title"), Min: 12, Max: 256, Reference: "ABCD-2345", PhraseURL: pathClave + "/frase", EndsAt: "10:35"}},
 		{"clave", "problems", claveView{
-			base: full("clave.title"), Declared: true, Min: 12, Max: 256, PhraseURL: pathClave + "/frase", EndsAt: "10:35",
-			Problems: problems{rule("declaro", "rule.declared.needed"), rule("clave", "rule.password.too_short"), rule("repita", "rule.repeat.differs")},
+			base:     calm("clave.title").with(problems{rule("declaro", "rule.declared.needed"), rule("clave", "rule.password.too_short"), rule("repita", "rule.repeat.differs")}),
+			Declared: true, Min: 12, Max: 256, PhraseURL: pathClave + "/frase", EndsAt: "10:35",
 		}},
 		{"done", "generate", doneView{calm("done.title.generate"), credential.Generate, ""}},
 		{"done", "recover", doneView{calm("done.title.recover"), credential.Recover, "m•••••@gmail.com"}},
@@ -482,7 +481,7 @@ func views(s *Server) []shown {
 			}
 			c := sampleChange(step, state)
 			list = append(list, shown{"address", string(step) + " " + string(state), addressView{
-				base: fullOutside(s, "address.title"), Code: "12345", Change: s.pendingOf(c), Problems: problems{rule("", "rule.resends")},
+				base: calmOutside(s, "address.title").with(problems{rule("", "rule.resends")}), Code: "12345", Change: s.pendingOf(c),
 			}})
 		}
 		c := sampleChange(step, credential.MailLeft)
@@ -509,8 +508,7 @@ func views(s *Server) []shown {
 		case credential.MailQueued:
 			v.Until = ""
 		case credential.MailLeft:
-			v.Code, v.Problem = "12345", true
-			v.Problems = problems{rule("codigo", "rule.code.shape")}
+			v.Code, v.base = "12345", v.with(problems{rule("codigo", "rule.code.shape")})
 		}
 		list = append(list, shown{"waiting", string(state), v})
 		v.ResendsLeft = 0
@@ -548,13 +546,6 @@ var sampleRequest = requestView{"Eliminar un dato", "ABCD-2345", "5 de marzo de 
 // calmOutside is the base of a page outside the journey, in the demo.
 func calmOutside(s *Server, key string) base {
 	return base{Title: s.Words.Text(key), Institution: s.Institution, Demo: true, Mailbox: true, server: s}
-}
-
-// fullOutside is calmOutside with something wrong.
-func fullOutside(s *Server, key string) base {
-	b := calmOutside(s, key)
-	b.Problem = true
-	return b
 }
 
 var mailStates = []credential.MailState{
@@ -912,6 +903,9 @@ func TestEveryRuleHasASentence(t *testing.T) {
 		t.Fatalf("only %d refusals found in the domain", len(all))
 	}
 	for _, one := range all {
+		if one.kind == "expired" && one.rule == "session" {
+			continue // leads to the log-in, and says nothing (fail)
+		}
 		onPage := one.kind == "not_found" || one.kind == "conflict" || (one.kind == "expired" && one.rule != "mail_expired")
 		if onPage {
 			key := "message." + one.kind + "_" + one.rule

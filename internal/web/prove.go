@@ -27,7 +27,6 @@ const radiosUpTo = 8
 // proveView is the proof page: day and month first, then the questions.
 type proveView struct {
 	base
-	Problems  problems
 	Kind      credential.ProcedureKind
 	Audience  credential.Audience
 	Day       string
@@ -86,14 +85,13 @@ func (s *Server) provePage(w http.ResponseWriter, r *http.Request, status int, v
 		return held
 	}
 	view := proveView{
-		base: s.within(r, v, s.Words.Text("prove.title")), Problems: p,
+		base: s.within(r, v, s.Words.Text("prove.title")).with(p),
 		Kind: v.Kind, Audience: v.Audience,
 		Day: typed("dia", numberText(v.Day)), Month: typed("mes", numberText(v.Month)),
 		Year: typed("anio", numberText(v.Year)), AsksYear: s.Service.Policy().BirthYear,
 		Code: typed("activacion", v.Code), AsksCode: v.AsksCode, MayByCode: v.MayByCode, Way: wayOf(s.Service.Policy(), v),
 		TriesLeft: v.TriesLeft, Failed: v.Failed > 0,
 	}
-	view.Problem = len(p) > 0
 	view.Months = s.months(view.Month)
 	if v.AsksRecord {
 		for _, q := range credential.RecordQuestions(v.Audience) {

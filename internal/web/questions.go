@@ -9,7 +9,6 @@ import (
 // questionsView is the bank of ten.
 type questionsView struct {
 	base
-	Problems  problems
 	Questions []questionView
 	First     int // how many of them, in front, a recover will ask
 	Least     int // how many must be answered
@@ -36,9 +35,8 @@ func (s *Server) questionsOf(w http.ResponseWriter, r *http.Request, status int,
 
 func (s *Server) questionsPage(w http.ResponseWriter, r *http.Request, status int, v credential.Progress, p problems) error {
 	v.Step = credential.StepQuestions
-	view := questionsView{base: s.within(r, v, s.Words.Text("questions.title")), Problems: p, Least: s.Service.Policy().BankAnswers}
+	view := questionsView{base: s.within(r, v, s.Words.Text("questions.title")).with(p), Least: s.Service.Policy().BankAnswers}
 	view.First = credential.AskedAtRecovery
-	view.Problem = len(p) > 0
 	for _, id := range v.Bank {
 		one := s.personalQuestion(id, p)
 		one.Value = clip(r.PostForm.Get(one.Name))

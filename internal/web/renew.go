@@ -9,7 +9,6 @@ import (
 // renewView is the renewal of the personal questions: the bank, or one question.
 type renewView struct {
 	base
-	Problems  problems
 	One       bool // the policy keeps one answer
 	Questions []questionView
 	Choices   []choice
@@ -32,10 +31,9 @@ func (s *Server) renewPage(w http.ResponseWriter, r *http.Request, status int, p
 	}
 	policy := s.Service.Policy()
 	view := renewView{
-		base: s.base(r, s.Words.Text("renew.title")), Problems: p, One: policy.OwnQuestions == 1,
+		base: s.base(r, s.Words.Text("renew.title")).with(p), One: policy.OwnQuestions == 1,
 		First: credential.AskedAtRecovery, Least: policy.BankAnswers,
 	}
-	view.Problem = len(p) > 0
 	for _, id := range bank {
 		if view.One {
 			view.Choices = append(view.Choices, choice{

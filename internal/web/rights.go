@@ -12,7 +12,6 @@ import (
 // rightsView is «Mis datos personales».
 type rightsView struct {
 	base
-	Problems    problems
 	MayDownload bool
 	Requests    []requestView
 	Received    *requestView // the request of the press just now; nil for none
@@ -44,9 +43,8 @@ func (s *Server) rightsPage(w http.ResponseWriter, r *http.Request, status int, 
 		return err
 	}
 	view := rightsView{
-		base: s.base(r, s.Words.Text("rights.title")), Problems: p, MayDownload: look.MayDownload, Text: clipTo(maxRequestShown, r.PostForm.Get("texto")),
+		base: s.base(r, s.Words.Text("rights.title")).with(p), MayDownload: look.MayDownload, Text: clipTo(maxRequestShown, r.PostForm.Get("texto")),
 	}
-	view.Problem = len(p) > 0
 	for _, q := range look.Requests {
 		view.Requests = append(view.Requests, s.requestOf(q))
 	}

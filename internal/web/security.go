@@ -10,7 +10,6 @@ import (
 // asks a picture: picture, own question, telephone and address together.
 type securityView struct {
 	base
-	Problems  problems
 	Images    []imageView
 	Questions []choice
 	Answer    string
@@ -24,11 +23,10 @@ func (s *Server) securityPage(w http.ResponseWriter, r *http.Request, status int
 	v.Step = credential.StepQuestions
 	posted := func(name string) string { return clip(r.PostForm.Get(name)) }
 	view := securityView{
-		base: s.within(r, v, s.Words.Text("security.title")), Problems: p,
+		base:   s.within(r, v, s.Words.Text("security.title")).with(p),
 		Images: s.images(credential.SecurityImage(posted("imagen"))), Answer: posted("respuesta"), Phone: posted("telefono"),
 		Fixed: v.Fixed, Mask: v.Mask, Email: v.Typed,
 	}
-	view.Problem = len(p) > 0
 	for _, id := range v.Bank {
 		view.Questions = append(view.Questions, choice{
 			Value: string(id), Label: s.Words.PersonalQuestion(id), Chosen: string(id) == posted("pregunta"),
@@ -56,7 +54,6 @@ func (s *Server) setSecurity(w http.ResponseWriter, r *http.Request, claim crede
 // ownQuestionView asks the own questions behind the mailed link.
 type ownQuestionView struct {
 	base
-	Problems  problems
 	Image     *imageView // the picture chosen; nil in a browser that its owner is not known by
 	Questions []questionView
 	TriesLeft int
@@ -78,10 +75,9 @@ func (s *Server) ownQuestionPage(w http.ResponseWriter, r *http.Request, status 
 		return err
 	}
 	view := ownQuestionView{
-		base: s.within(r, v, s.Words.Text("own_question.title")), Problems: p,
+		base:      s.within(r, v, s.Words.Text("own_question.title")).with(p),
 		TriesLeft: v.TriesLeft, Failed: v.Failed > 0,
 	}
-	view.Problem = len(p) > 0
 	if own.Image != "" {
 		image := s.image(own.Image)
 		view.Image = &image

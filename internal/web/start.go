@@ -10,7 +10,6 @@ import (
 // startView is the first page of generate / recover.
 type startView struct {
 	base
-	Problems  problems
 	Kinds     []choice
 	Documents []choice
 	Audiences []choice
@@ -25,12 +24,10 @@ func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
 // startPage shows the first page, filled with what was posted.
 func (s *Server) startPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 	view := startView{
-		base:     s.base(r, s.Words.Text("start.title")),
-		Problems: p,
-		Number:   r.PostForm.Get("numero"),
+		base:   s.base(r, s.Words.Text("start.title")).with(p),
+		Number: r.PostForm.Get("numero"),
 	}
 	view.Position, view.Of = 1, 0
-	view.Problem = len(p) > 0
 	kind := r.PostForm.Get("necesita")
 	for _, k := range []credential.ProcedureKind{credential.Generate, credential.Recover} {
 		view.Kinds = append(view.Kinds, s.choice("start.kind.", string(k), kind))

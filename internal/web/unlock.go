@@ -10,8 +10,7 @@ import (
 type unlockView struct {
 	base
 	numberView
-	Problems problems
-	Captcha  string // the challenge as JSON; empty where the policy leaves it out
+	Captcha string // the challenge as JSON; empty where the policy leaves it out
 }
 
 func (s *Server) showUnlock(w http.ResponseWriter, r *http.Request) error {
@@ -19,8 +18,7 @@ func (s *Server) showUnlock(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) unlockPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
-	view := unlockView{base: s.base(r, s.Words.Text("unlock.title")), numberView: s.numberView(r), Problems: p}
-	view.Problem = len(p) > 0
+	view := unlockView{base: s.base(r, s.Words.Text("unlock.title")).with(p), numberView: s.numberView(r)}
 	challenge, ok, err := s.Service.Challenge(r.Context(), s.actor(r), credential.Unlock)
 	if err != nil {
 		return err

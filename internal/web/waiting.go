@@ -14,7 +14,6 @@ const slowAfter = 5 * time.Second
 // waitingView is the page that waits for the mail.
 type waitingView struct {
 	base
-	Problems    problems
 	Mask        string
 	Reference   string
 	State       credential.MailState
@@ -50,12 +49,11 @@ func (s *Server) waitingPage(w http.ResponseWriter, r *http.Request, status int,
 	}
 	now := s.statusOf(v)
 	view := waitingView{
-		base: s.within(r, v, now.Title), Problems: p,
+		base: s.within(r, v, now.Title).with(p),
 		Mask: v.Mask, Reference: v.Reference, State: v.Mail.State, Status: now.Text, Until: now.Until, Fixed: v.Fixed, Untold: v.Untold,
 		ResendsLeft: v.Mail.ResendsLeft, TriesLeft: v.Mail.TriesLeft,
 		Code: clip(r.PostForm.Get("codigo")), StatusURL: pathWaiting + "/estado",
 	}
-	view.Problem = len(p) > 0
 	if v.Mail.State == credential.MailExpired {
 		// The field is not shown any more: nothing to link to.
 		for i := range view.Problems {
