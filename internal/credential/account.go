@@ -83,6 +83,21 @@ func fixedAddress(on []Address) (Address, bool) {
 	return best, found
 }
 
+// provenAddress finds the address that was proven to be its owner's, which a change
+// of it is proven by: the fixed one, else the one confirmed last.
+func provenAddress(on []Address) (Address, bool) {
+	if a, ok := fixedAddress(on); ok {
+		return a, true
+	}
+	var best Address
+	for _, a := range on {
+		if a.Provenance.Origin == OriginConfirmed && !a.Provenance.At.Before(best.Provenance.At) {
+			best = a
+		}
+	}
+	return best, !best.ID.IsZero()
+}
+
 // bestAddress is the address on record that proves its owner best, of several the
 // newest; zero where there is none.
 func bestAddress(on []Address) (best Address) {

@@ -53,21 +53,6 @@ type AddressChange struct {
 	ResendsLeft int
 }
 
-// provenOn finds the address that a change is proven by: the fixed one, else the
-// one confirmed last.
-func provenOn(on []Address) (Address, bool) {
-	if a, ok := fixedAddress(on); ok {
-		return a, true
-	}
-	var best Address
-	for _, a := range on {
-		if a.Provenance.Origin == OriginConfirmed && !a.Provenance.At.Before(best.Provenance.At) {
-			best = a
-		}
-	}
-	return best, !best.ID.IsZero()
-}
-
 // pendingChange reads the change of address of a person that waits; its ID is zero
 // where none does.
 func (s *Service) pendingChange(tx Tx, subject Subject, now time.Time) (Procedure, error) {
@@ -126,7 +111,7 @@ func (s *Service) LookAddress(ctx context.Context, t SessionToken) (AddressPage,
 	if err != nil {
 		return AddressPage{}, err
 	}
-	if old, ok := provenOn(onRecord(x.Subject, set, person)); ok {
+	if old, ok := provenAddress(onRecord(x.Subject, set, person)); ok {
 		v.Old = old.Email.OwnerMask()
 	}
 	return v, s.used(ctx, x, now)
@@ -164,7 +149,7 @@ func (s *Service) AskAddress(ctx context.Context, by Actor, t SessionToken, form
 		if err != nil {
 			return err
 		}
-		err = tx.EndProven(subject, ID{}, Replaced, true, now)
+		err = tx.EndHeld(subject, ID{}, Replaced, now)
 		if err != nil {
 			return err
 		}
@@ -204,7 +189,7 @@ func (s *Service) AskAddress(ctx context.Context, by Actor, t SessionToken, form
 // mayChange refuses a change that is none, that is disputed, or that nobody
 // could prove, and takes one of the day's. It gives the address that proves it.
 func (s *Service) mayChange(tx Tx, subject Subject, on []Address, to Email, now time.Time) (Address, error) {
-	old, ok := provenOn(on)
+	old, ok := provenAddress(on)
 	if !ok {
 		return old, invalid("email", "no_proven")
 	}
@@ -455,7 +440,7 @@ func (s *Service) ConfirmAddress(ctx context.Context, by Actor, l Link) (err err
 		}
 		// What was proven by the old address is worth nothing once another is the
 		// one that proves.
-		proven, ok := provenOn(on)
+		proven, ok := provenAddress(on)
 		if !ok || proven.Email.Key() != old.Key() || account.Level < InPerson || !found || !person.Death.IsZero() {
 			return &Error{Kind: Expired, Rule: "address_replaced"}
 		}
@@ -466,7 +451,7 @@ func (s *Service) ConfirmAddress(ctx context.Context, by Actor, l Link) (err err
 		p.Step, p.End, p.EndedAt = StepDone, Finished, now
 		err = saved(tx, p, by, ActAddressChanged, now, map[string]string{"to": fresh.Email.Mask(), "reference": p.Reference})
 		if err == nil {
-			err = tx.EndProven(p.Subject, p.ID, Replaced, false, now)
+			err = tx.EndProven(p.Subject, p.ID, Replaced, now)
 		}
 		if err != nil {
 			return err

@@ -99,7 +99,7 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 			err = settleClave(tx, subject, tried.budget, now)
 		}
 		if err == nil {
-			err = tx.EndProven(subject, ID{}, Replaced, false, now)
+			err = tx.EndProven(subject, ID{}, Replaced, now)
 		}
 		if err == nil {
 			err = s.renewSession(tx, subject, session, done.Session, form.KeepOthers, now)

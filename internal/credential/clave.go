@@ -162,7 +162,7 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 		err = finishBegun(tx, p, now)
 	}
 	if err == nil {
-		err = tx.EndProven(p.Subject, p.ID, Replaced, false, now)
+		err = tx.EndProven(p.Subject, p.ID, Replaced, now)
 	}
 	if err != nil {
 		return DeviceID{}, err

@@ -56,7 +56,7 @@ func (s *Service) CloseWeb(ctx context.Context, by Actor, t SessionToken, form C
 		account.ClosedAt = now
 		err := shutOut(tx, account, now)
 		if err == nil {
-			err = tx.EndProven(subject, ID{}, TimedOut, false, now)
+			err = tx.EndProven(subject, ID{}, TimedOut, now)
 		}
 		if err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -131,27 +130,6 @@ func (s *Service) ComplaintChallenge(ctx context.Context, by Actor) (challenge C
 	return s.challenge(ctx, by, captchaComplaint, markComplaint, markCaptcha)
 }
 
-// joiner joins the characters of one emoji; it is the only one that cannot
-// be seen and has a use in a text.
-const joiner = '\u200d'
-
-// inertText takes what somebody wrote and leaves what can be seen: lines and spaces
-// of one kind, no control characters, none that turn the direction of writing. It
-// refuses nothing: what a telephone or a word processor puts between the letters
-// is not the writer's doing.
-func inertText(typed string) string {
-	typed = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n").Replace(strings.ToValidUTF8(typed, "\ufffd"))
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t' || unicode.Is(unicode.Zs, r):
-			return ' '
-		case r != joiner && hiddenRune(r):
-			return -1
-		}
-		return r
-	}, typed))
-}
-
 // check refuses what cannot be taken, and gives the parts.
 func (f ComplaintForm) check(faults *Errors) (text Text, to Email) {
 	if !slices.Contains(ComplaintKinds(), f.Kind) {
@@ -162,7 +140,7 @@ func (f ComplaintForm) check(faults *Errors) (text Text, to Email) {
 	}
 	inert := inertText(f.Text)
 	switch {
-	case strings.Trim(inert, " \n"+string(joiner)) == "":
+	case inert == "":
 		faults.add(invalid("complaint", "empty"))
 	case utf8.RuneCountInString(inert) > MaxComplaint:
 		faults.add(invalid("complaint", "too_long"))

@@ -226,7 +226,7 @@ func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) 
 		return to, false, nil
 	}
 	if p.supersedes(account) {
-		return to, false, tx.EndProven(p.Subject, p.ID, Replaced, true, now)
+		return to, false, tx.EndHeld(p.Subject, p.ID, Replaced, now)
 	}
 	disputed, err := tx.Disputed(p.Subject, MailAddressChange, now)
 	if err != nil {
@@ -235,7 +235,7 @@ func (s *Service) destination(tx Tx, p *Procedure, on []Address, now time.Time) 
 	if disputed {
 		return Email{}, false, invalid("email", "disputed")
 	}
-	return to, true, tx.EndProven(p.Subject, p.ID, Replaced, true, now)
+	return to, true, tx.EndHeld(p.Subject, p.ID, Replaced, now)
 }
 
 // supersedes reports whether the procedure is proven by a code from staff, and the

@@ -337,8 +337,9 @@ func (s *Service) wrongClave(ctx context.Context, by Actor, subject Subject, tri
 }
 
 // tellLock queues the notice of a lock to the address that proves its owner best;
-// where there is no clave to lock, or its owner died, one to nobody. The dispatcher is not woken:
-// see untold.go. It freezes nothing: whoever knows a number could have it sent.
+// where there is no clave to lock, or its owner died, one to nobody. The dispatcher
+// is not woken: see untold.go. It freezes nothing: whoever knows a number could have
+// it sent.
 func (s *Service) tellLock(tx Tx, by Actor, subject Subject, tried triedClave, now time.Time) error {
 	facts, err := s.facts(tx, by, subject, tried.person, newReference(), now)
 	if err != nil {

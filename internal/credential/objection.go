@@ -134,7 +134,7 @@ func (s *Service) Object(ctx context.Context, by Actor, o Objection) (_ Objectio
 		act := ActCaseOpened
 		if done.Cancelled || done.Frozen {
 			act = ActObjected
-			err = tx.EndProven(n.Subject, ID{}, Objected, false, now)
+			err = tx.EndProven(n.Subject, ID{}, Objected, now)
 		}
 		if err == nil && done.Frozen {
 			act = ActFrozen

@@ -332,7 +332,7 @@ func (s *Service) ApplyRegisterChange(ctx context.Context, run RegisterRun, c Re
 }
 
 func (s *Service) registeredDeath(tx Tx, c RegisterChange, now time.Time) error {
-	err := tx.EndProven(c.Subject, ID{}, TimedOut, false, now)
+	err := tx.EndProven(c.Subject, ID{}, TimedOut, now)
 	if err == nil {
 		err = tx.EndSessions(c.Subject, ID{})
 	}

@@ -3,9 +3,7 @@ package credential
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -62,30 +60,6 @@ func lastDay(at time.Time, days int) time.Time {
 	return next.Add(-time.Millisecond).UTC()
 }
 
-// parseRequestText takes what somebody wrote: several lines of text, and nothing
-// that cannot be seen.
-func parseRequestText(typed string) (Text, *Error) {
-	text := strings.Map(func(r rune) rune {
-		if r == '\t' || unicode.Is(unicode.Zs, r) {
-			return ' '
-		}
-		return r
-	}, strings.ReplaceAll(typed, "\r\n", "\n"))
-	text = strings.TrimSpace(text)
-	switch {
-	case text == "":
-		return Text{}, invalid("request", "empty")
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, hiddenRune):
-		return Text{}, invalid("request", "not_text")
-	case utf8.RuneCountInString(text) > maxRequestText:
-		return Text{}, invalid("request", "too_long")
-	}
-	return NewText(text), nil
-}
-
-// hiddenRune reports whether a rune cannot be seen, or hides how others are read.
-func hiddenRune(r rune) bool { return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }
-
 // Rights is what the page of one's data shows.
 type Rights struct {
 	MayDownload bool // level 2
@@ -128,8 +102,13 @@ func (s *Service) MakeRequest(ctx context.Context, by Actor, t SessionToken, kin
 	if !slices.Contains(RequestKinds(), kind) {
 		faults.add(invalid("request_kind", "choose"))
 	}
-	text, fault := parseRequestText(typed)
-	faults.add(fault)
+	text := inertText(typed)
+	switch {
+	case text == "":
+		faults.add(invalid("request", "empty"))
+	case utf8.RuneCountInString(text) > maxRequestText:
+		faults.add(invalid("request", "too_long"))
+	}
 	x, err := s.sessionNow(ctx, t, now)
 	if err == nil && len(faults) > 0 {
 		err = faults
@@ -154,7 +133,7 @@ func (s *Service) MakeRequest(ctx context.Context, by Actor, t SessionToken, kin
 			return &Error{Kind: TooMany, Field: "request", Rule: "requests_open", RetryAfter: requestDays * day}
 		}
 		r := DataRequest{
-			Subject: x.Subject, ID: newID(x.Subject.Shard()), Kind: kind, Text: text, Reference: newReference(),
+			Subject: x.Subject, ID: newID(x.Subject.Shard()), Kind: kind, Text: NewText(text), Reference: newReference(),
 			CreatedAt: now, DueAt: lastDay(now, requestDays), State: RequestOpen,
 		}
 		err = tx.PutRequest(r)

@@ -84,9 +84,10 @@ type Tx interface {
 	// EndProven ends every procedure of the subject that has won its verdict and
 	// not ended, but for the one named. Those before the verdict stay as they
 	// are: whoever started one with nothing but a number must not learn from it
-	// that the owner was here. heldOnly narrows it to those whose mail is held
+	// that the owner was here. EndHeld ends of these only those whose mail is held
 	// at that instant.
-	EndProven(s Subject, except ID, end End, heldOnly bool, at time.Time) error
+	EndProven(s Subject, except ID, end End, at time.Time) error
+	EndHeld(s Subject, except ID, end End, at time.Time) error
 
 	// Attempts reads a counter; one that is not stored is empty, Version 0.
 	// SaveAttempts writes it conditionally on Version.

@@ -2,6 +2,8 @@ package credential
 
 import (
 	"log/slog"
+	"strings"
+	"unicode"
 	"unique"
 )
 
@@ -42,3 +44,25 @@ func (t Text) LogValue() slog.Value { return slog.StringValue(masked) }
 
 // GoString masks the value for %#v.
 func (t Text) GoString() string { return "credential.Text(•••)" }
+
+// joiner joins the characters of one emoji; it is the only one that cannot
+// be seen and has a use in a text.
+const joiner = '\u200d'
+
+// inertText takes what somebody wrote in several lines and leaves what can be seen:
+// lines and spaces of one kind, no control characters, none that turn the direction
+// of writing. It refuses nothing: what a telephone or a word processor puts between
+// the letters is not the writer's doing. It is empty where nothing can be seen.
+func inertText(typed string) string {
+	typed = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n").Replace(strings.ToValidUTF8(typed, "\ufffd"))
+	inert := strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || unicode.Is(unicode.Zs, r):
+			return ' '
+		case r != joiner && r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)):
+			return -1
+		}
+		return r
+	}, typed)
+	return strings.Trim(inert, " \n"+string(joiner))
+}

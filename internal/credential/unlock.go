@@ -123,7 +123,7 @@ func (s *Service) OpenLock(ctx context.Context, by Actor, l Link) (_ DeviceID, e
 		if err != nil {
 			return err
 		}
-		err = tx.EndProven(p.Subject, p.ID, Replaced, false, now)
+		err = tx.EndProven(p.Subject, p.ID, Replaced, now)
 		if err != nil {
 			return err
 		}

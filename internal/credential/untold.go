@@ -39,7 +39,7 @@ func (s *Service) askUntold(ctx context.Context, by Actor, c Claim, person Perso
 		if err != nil {
 			return err
 		}
-		to, fixed := provenAddress(p.Kind, account, account.usable(on))
+		to, fixed := untoldTo(p.Kind, account, account.usable(on))
 		if !found || !person.Death.IsZero() || !s.birthHolds(p.Typed, person) {
 			to = Email{}
 		}
@@ -62,23 +62,19 @@ func (s *Service) askUntold(ctx context.Context, by Actor, c Claim, person Perso
 	return err
 }
 
-// provenAddress is where a mail goes that was asked for with a birth date alone:
-// for a recover the address verified in person or else the one confirmed last,
-// for a first clave one verified in person. The zero Email where there is none.
-func provenAddress(kind ProcedureKind, account Account, on []Address) (to Email, fixed bool) {
+// untoldTo is where a mail goes that was asked for with a birth date alone: for a
+// recover to the proven address, for a first clave to one verified in person. The
+// zero Email where there is none.
+func untoldTo(kind ProcedureKind, account Account, on []Address) (to Email, fixed bool) {
 	if (kind == Recover) != (account.Clave != "") || account.closed() && !account.closingDisputed() {
 		return Email{}, false // the other case is theirs, or the owner closed the web way
 	}
-	if a, ok := fixedAddress(on); ok {
-		return a.Email, true
+	a, _ := provenAddress(on)
+	fixed = a.Provenance.Origin.fixed()
+	if kind != Recover && !fixed {
+		return Email{}, false
 	}
-	var best Address
-	for _, a := range on {
-		if kind == Recover && a.Provenance.Origin == OriginConfirmed && !a.Provenance.At.Before(best.Provenance.At) {
-			best = a
-		}
-	}
-	return best.Email, false
+	return a.Email, fixed
 }
 
 // queueUntold queues the mail of an untold procedure, or one to nobody that the

@@ -71,7 +71,7 @@ func (s *Service) SetAddressInPerson(ctx context.Context, by Actor, n Number, ty
 		}
 		err = replaceAddresses(tx, on, &fresh, now)
 		if err == nil {
-			err = tx.EndProven(v.subject, ID{}, Replaced, false, now)
+			err = tx.EndProven(v.subject, ID{}, Replaced, now)
 		}
 		if err != nil {
 			return err

@@ -563,7 +563,7 @@ func TestDownload(t *testing.T) {
 		p := w.high()
 		b := w.inOf(p)
 		page := b.get(pathRightsInside).want(200)
-		page.press("Enviar el pedido", "pedido", "erasure", "texto", "Mi teléfono.\r\nYa no lo uso.").want(303)
+		page.press("Enviar el pedido", "pedido", "erasure", "texto", "Mi \u202eteléfono.\x07\r\nYa no lo uso.").want(303)
 		page.press("Descargar mis datos", "actual", "una clave equivocada").want(422)
 		w.clock.advance(time.Minute)
 		change := b.get("/clave/cambiar").want(200)
@@ -610,8 +610,8 @@ func TestDownload(t *testing.T) {
 	})
 }
 
-// A request gets a reference and its last day, in Ecuador's days; what is no text is
-// refused; a person has three open ones at most.
+// A request gets a reference and its last day, in Ecuador's days; an empty or
+// too long one is refused; a person has three open ones at most.
 func TestDataRequests(t *testing.T) {
 	engines(t, func(t *testing.T, dsn string) {
 		w := newWorld(t, dsn)
@@ -619,7 +619,7 @@ func TestDataRequests(t *testing.T) {
 		w.clock.advance(13*time.Hour + 30*time.Minute) // 04:30 UTC of the 21st: still the 20th in Quito
 		b := w.inOf(p)
 		page := b.get(pathRightsInside).want(200)
-		for _, bad := range []string{"", " \n ", "hola\x07", "hola\u202eadios", strings.Repeat("ñ", 2001)} {
+		for _, bad := range []string{"", " \n ", "\u202e \u200b\x07", strings.Repeat("ñ", 2001)} {
 			page.press("Enviar el pedido", "pedido", "rectification", "texto", bad).want(422)
 		}
 		page.press("Enviar el pedido", "pedido", "otra", "texto", "Mi nombre").want(422)

@@ -134,11 +134,17 @@ func (t *tx) FinishProcedure(id credential.ID, at time.Time) (bool, error) {
 }
 
 // EndProven implements [credential.Tx]. It raises the version of each.
-func (t *tx) EndProven(s credential.Subject, except credential.ID, end credential.End, heldOnly bool, at time.Time) error {
-	heldAfter := int64(-1)
-	if heldOnly {
-		heldAfter = millis(at)
-	}
+func (t *tx) EndProven(s credential.Subject, except credential.ID, end credential.End, at time.Time) error {
+	return t.endProven(s, except, end, at, -1)
+}
+
+// EndHeld implements [credential.Tx].
+func (t *tx) EndHeld(s credential.Subject, except credential.ID, end credential.End, at time.Time) error {
+	return t.endProven(s, except, end, at, millis(at))
+}
+
+// endProven ends those whose mail is held for longer than an instant; no hold is 0.
+func (t *tx) endProven(s credential.Subject, except credential.ID, end credential.End, at time.Time, heldAfter int64) error {
 	_, err := t.exec(`UPDATE procedures SET ended = $3, ended_at = $4, version = version + 1
 		WHERE subject = $1 AND ended = '' AND id <> $2 AND step NOT IN ($5, $6) AND hold_until > $7`,
 		s[:], except[:], string(end), millis(at),

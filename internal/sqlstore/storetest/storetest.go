@@ -470,15 +470,16 @@ func procedures(t *testing.T, e *env) {
 	for _, p := range []credential.Procedure{unproven, held} {
 		e.update(t, p.Subject, func(tx credential.Tx) error { return tx.CreateProcedure(p) })
 	}
-	end := func(heldOnly bool) {
-		e.update(t, full.Subject, func(tx credential.Tx) error {
-			return tx.EndProven(full.Subject, notYet.ID, credential.Replaced, heldOnly, t0.Add(2*time.Hour))
-		})
+	at := t0.Add(2 * time.Hour)
+	e.update(t, full.Subject, func(tx credential.Tx) error {
+		return tx.EndHeld(full.Subject, notYet.ID, credential.Replaced, at)
+	})
+	if get(held.ID).End != credential.Replaced || get(full.ID).End != credential.NotEnded {
+		t.Errorf("EndHeld: the held one ended %q, the other %q", get(held.ID).End, get(full.ID).End)
 	}
-	if end(true); get(held.ID).End != credential.Replaced || get(full.ID).End != credential.NotEnded {
-		t.Errorf("EndProven of those held: the held one ended %q, the other %q", get(held.ID).End, get(full.ID).End)
-	}
-	end(false)
+	e.update(t, full.Subject, func(tx credential.Tx) error {
+		return tx.EndProven(full.Subject, notYet.ID, credential.Replaced, at)
+	})
 	for _, c := range []struct {
 		name string
 		id   credential.ID
@@ -492,7 +493,7 @@ func procedures(t *testing.T, e *env) {
 			t.Errorf("after EndProven the %s one ended %q, want %q", c.name, got, c.want)
 		}
 	}
-	if got := get(full.ID); !got.EndedAt.Equal(t0.Add(2*time.Hour)) || got.Version != 2 {
+	if got := get(full.ID); !got.EndedAt.Equal(at) || got.Version != 2 {
 		t.Errorf("a replaced procedure ended at %v, version %d", got.EndedAt, got.Version)
 	}
 }
