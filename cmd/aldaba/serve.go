@@ -59,7 +59,11 @@ func (c *checkCommand) Run(ctx context.Context, t terminal) error {
 	if !config.Institution.Official {
 		whose += ", and says that it is not official"
 	}
-	findings := append([]site.Finding{{What: "configuration", Says: whose}}, site.Check(ctx, config.Config)...)
+	findings := []site.Finding{{What: "configuration", Says: whose}}
+	for _, remark := range config.Institution.Remarks {
+		findings = append(findings, site.Finding{What: "institution", Says: remark})
+	}
+	findings = append(findings, site.Check(ctx, config.Config)...)
 	wrong := 0
 	for _, f := range findings {
 		if f.Wrong {

@@ -134,6 +134,13 @@ func TestInstitutionFolder(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(folder), ".aldaba-*")); err != nil || len(left) > 0 {
 		t.Errorf("drafts stay: %v, %v", left, err)
 	}
+	sheet := filepath.Join(folder, "en", "tramites", "cambio-de-clave.toml")
+	if err := os.Remove(sheet); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ = aldaba(t, done, "check", "--config", file); !strings.Contains(out, "institution: the sheet cambio-de-clave is shown in \"es\" to who reads \"en\": "+sheet+" is not there\n") {
+		t.Errorf("check of a sheet that is not translated says %q", out)
+	}
 	services := filepath.Join(folder, "services.toml")
 	text, err := os.ReadFile(services)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,8 +22,10 @@ import (
 	"aldaba/internal/settings"
 )
 
-// Institution is who runs the front door and how to reach them.
+// Institution is who runs the front door and how to reach them. Its texts are in the
+// first of its languages; [Institution.In] gives them in another.
 type Institution struct {
+	Languages  []string // offered to readers, such as "es", "en"; first the one of the folder's own files
 	Name       string
 	ShortName  string
 	Official   bool // false: every page says that this is not the institution's site
@@ -38,6 +41,10 @@ type Institution struct {
 	Services   []credential.OnlineService // by group, in the order of the page
 	Sheets     []Sheet                    // of its procedures, in order of their names
 	Security   SecurityContact            // the zero one is not published
+	Remarks    []string                   // what is no fault, and worth knowing before the site is opened
+
+	groups []string               // headings of the services, in the order of the page
+	others map[string]translation // by language
 }
 
 // SecurityContact is where somebody who found a fault of the site tells it (RFC 9116).
@@ -46,8 +53,9 @@ type SecurityContact struct {
 	Policy  string // how the institution deals with what it is told; may be empty
 }
 
-// Office is a place where people are seen. Hours is never empty.
-type Office struct{ Name, Address, City, Map, Hours string }
+// Office is a place where people are seen. ID is the name of its table; Hours is
+// never empty.
+type Office struct{ ID, Name, Address, City, Map, Hours string }
 
 // source is one file of the folder.
 type source struct {
@@ -55,7 +63,8 @@ type source struct {
 	local bool // an address of this machine may go without encryption
 }
 
-// The files of the folder. What comes later gets a line in [Read], and its name here.
+// The files of the folder, and of each of its languages. What comes later gets a line
+// in [Read] and in [reader.translate], and its name here.
 const (
 	mainFile     = "institution.toml"
 	servicesFile = "services.toml"
@@ -63,33 +72,72 @@ const (
 
 var known = []string{mainFile, servicesFile}
 
+// reader reads one folder.
+type reader struct {
+	name   string // of the folder, as faults call it
+	folder fs.FS
+	local  bool
+	files  map[string]source // of the first language, by their path in the folder
+	faults settings.Faults
+}
+
 // Read reads an institution's folder; name is what its faults call it. The error is
-// everything that is wrong with all of its files, as [settings.Faults]. local lets
-// the address of a service on this machine go without https.
-func Read(name string, folder fs.FS, local bool) (Institution, error) {
+// everything that is wrong with all of its files, as [settings.Faults]; translations
+// are read once the files that they translate hold. local lets the address of a
+// service on this machine go without https. languages are those that the program has
+// words for, the first one being what it speaks where nobody chose.
+func Read(name string, folder fs.FS, local bool, languages []string) (Institution, error) {
+	r := reader{name: name, folder: folder, local: local, files: map[string]source{}}
 	var i Institution
-	var faults settings.Faults
-	for _, part := range []struct {
-		file string
-		read func(source, fs.FS, *Institution)
-	}{{mainFile, readMain}, {servicesFile, readServices}} {
-		path := filepath.Join(name, part.file)
-		content, err := readFile(folder, part.file, settings.MaxFile)
-		if err != nil {
-			faults = append(faults, settings.Fault{File: path, Line: 1, Text: fmt.Sprintf("cannot be read (%v); `aldaba config example --institution DIR` writes one to start from", err)})
-			continue
-		}
-		s := source{settings.Parse(path, content), local}
-		part.read(s, folder, &i)
-		theirs, _ := errors.AsType[settings.Faults](s.Done())
-		faults = append(faults, theirs...)
+	if s, ok := r.open(mainFile, exampleHint); ok {
+		i.Languages = s.languages(languages)
+		readMain(s, folder, &i)
+		r.close(mainFile, s)
 	}
-	faults = append(faults, readSheets(name, folder, local, &i)...)
-	faults = append(faults, strangers(name, folder)...)
-	if len(faults) > 0 {
-		return Institution{}, faults
+	if s, ok := r.open(servicesFile, exampleHint); ok {
+		readServices(s, &i)
+		r.close(servicesFile, s)
+	}
+	r.sheets(&i)
+	r.strangers(".")
+	if len(r.faults) == 0 {
+		for n := range i.Sheets {
+			i.Sheets[n].Language = i.Languages[0]
+		}
+		r.translations(&i, languages)
+	}
+	if len(r.faults) > 0 {
+		return Institution{}, r.faults
 	}
 	return i, nil
+}
+
+// exampleHint is what to do where a file of the folder is not there.
+const exampleHint = "; `aldaba config example --institution DIR` writes one to start from"
+
+// open takes a file of the folder apart. One that cannot be read is a fault, and hint
+// what to do then.
+func (r *reader) open(file, hint string) (source, bool) {
+	full := filepath.Join(r.name, file)
+	content, err := readFile(r.folder, file, settings.MaxFile)
+	if err != nil {
+		r.fault(file, "cannot be read (%v)%s", err, hint)
+		return source{}, false
+	}
+	return source{settings.Parse(full, content), r.local}, true
+}
+
+// close takes the faults of a file that was read.
+func (r *reader) close(file string, s source) {
+	faults, _ := errors.AsType[settings.Faults](s.Done())
+	r.faults = append(r.faults, faults...)
+	r.files[file] = s
+}
+
+// fault notes what is wrong with a file or a folder as a whole.
+func (r *reader) fault(file, format string, args ...any) {
+	full := filepath.Join(r.name, filepath.Dir(file), settings.Printable(filepath.Base(file)))
+	r.faults = append(r.faults, settings.Fault{File: full, Line: 1, Text: fmt.Sprintf(format, args...)})
 }
 
 // readFile reads a file of the folder up to a size. Its error does not name it.
@@ -109,23 +157,18 @@ func readFile(folder fs.FS, name string, most int64) ([]byte, error) {
 	return nil, err
 }
 
-// strangers names the TOML files that nothing reads: one with a wrong name would be
-// left out in silence.
-func strangers(name string, folder fs.FS) settings.Faults {
-	entries, err := fs.ReadDir(folder, ".")
+// strangers names the TOML files of a folder that nothing reads: one with a wrong name
+// would be left out in silence.
+func (r *reader) strangers(folder string) {
+	entries, err := fs.ReadDir(r.folder, folder)
 	if err != nil {
-		return settings.Faults{{File: name, Line: 1, Text: "is no folder that can be read; write the name of one"}}
+		r.fault(folder, "is no folder that can be read; write the name of one")
 	}
-	var faults settings.Faults
 	for _, e := range entries {
 		if strings.EqualFold(filepath.Ext(e.Name()), ".toml") && !slices.Contains(known, e.Name()) {
-			faults = append(faults, settings.Fault{
-				File: filepath.Join(name, settings.Printable(e.Name())), Line: 1,
-				Text: "is none of the files that are read, which are " + strings.Join(known, ", ") + "; rename it or take it away",
-			})
+			r.fault(path.Join(folder, e.Name()), "is none of the files that are read, which are %s; rename it or take it away", strings.Join(known, ", "))
 		}
 	}
-	return faults
 }
 
 // Bounds of what an institution may write, in characters: what a page at 320 pixels
@@ -228,7 +271,7 @@ func (s source) offices(hours string) []Office {
 	var list []Office
 	for _, name := range s.names("office", maxOffices, "quito-centro") {
 		key := "office." + name + "."
-		var o Office
+		o := Office{ID: name}
 		o.Name, _ = s.text(key+"name", true, "Centro de Atención Universal Quito Centro", maxName)
 		o.Address, _ = s.text(key+"address", true, "Av. de Ejemplo 100", maxText)
 		o.City, _ = s.text(key+"city", true, "Quito", maxName)
@@ -255,7 +298,9 @@ func ExampleFiles() fs.FS {
 	return folder
 }
 
-var example = sync.OnceValues(func() (Institution, error) { return Read("example", ExampleFiles(), false) })
+var example = sync.OnceValues(func() (Institution, error) {
+	return Read("example", ExampleFiles(), false, []string{"es", "en"})
+})
 
 // Example is the institution of the example. What was wrong with it would be a fault
 // of the build (a test reads it), so that there is no error to handle.

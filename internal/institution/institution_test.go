@@ -17,6 +17,9 @@ import (
 	"aldaba/internal/settings"
 )
 
+// The languages that the program has, and those of a folder that translates nothing.
+var program, spanish = []string{"es", "en"}, []string{"es"}
+
 // goodMain and goodServices are files in which nothing is wrong.
 const goodMain = `name = "Instituto"
 short_name = "IE"
@@ -91,7 +94,7 @@ func folder(t *testing.T, pairs ...string) fstest.MapFS {
 }
 
 func TestGoodFolder(t *testing.T) {
-	i, err := Read("casa", folder(t), false)
+	i, err := Read("casa", folder(t), false, spanish)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,10 +112,10 @@ func TestGoodFolder(t *testing.T) {
 		t.Errorf("colours %+v", i.Light)
 	}
 	local := folder(t, "https://servicios.ejemplo.ec/cesantia", "http://127.0.0.1:9000/x")
-	if i, err = Read("casa", local, true); err != nil || i.Services[1].URL != "http://127.0.0.1:9000/x" {
+	if i, err = Read("casa", local, true, spanish); err != nil || i.Services[1].URL != "http://127.0.0.1:9000/x" {
 		t.Errorf("a service of this machine: %v", err)
 	}
-	if _, err = Read("casa", local, false); err == nil {
+	if _, err = Read("casa", local, false, spanish); err == nil {
 		t.Error("a site that is not of this machine alone takes a service on it without https")
 	}
 }
@@ -176,7 +179,12 @@ func TestFaults(t *testing.T) {
 // wanted; "" takes any.
 func holdsFaults(t *testing.T, files fs.FS, want []string) {
 	t.Helper()
-	_, err := Read("casa", files, false)
+	holdsFaultsIn(t, files, spanish, want)
+}
+
+func holdsFaultsIn(t *testing.T, files fs.FS, languages, want []string) {
+	t.Helper()
+	_, err := Read("casa", files, false, languages)
 	faults, ok := errors.AsType[settings.Faults](err)
 	if !ok {
 		t.Fatalf("Read = %v, want faults", err)
@@ -241,7 +249,7 @@ func TestLogo(t *testing.T) {
 	} {
 		files := folder(t, `"logo.svg"`, `"`+c.file+`"`)
 		files[c.file] = &fstest.MapFile{Data: []byte(c.content)}
-		i, err := Read("casa", files, false)
+		i, err := Read("casa", files, false, spanish)
 		switch {
 		case c.want == "" && (err != nil || string(i.Logo.Content) != c.content):
 			t.Errorf("%s %.60q: %v", c.file, c.content, err)
@@ -254,7 +262,7 @@ func TestLogo(t *testing.T) {
 // TestExample holds the example to what it promises: complete, marked, and with the
 // levels that the table of trust gives by default.
 func TestExample(t *testing.T) {
-	i, err := Read("example", ExampleFiles(), false)
+	i, err := Read("example", ExampleFiles(), false, program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,6 +292,12 @@ func TestExample(t *testing.T) {
 		if !slices.ContainsFunc(i.Services, func(o credential.OnlineService) bool { return o.Name == name }) {
 			t.Errorf("the example has no service %q", name)
 		}
+	}
+	if !slices.Equal(i.Languages, program) || len(i.Remarks) > 0 {
+		t.Errorf("the example has %q, and remarks %q", i.Languages, i.Remarks)
+	}
+	if english := i.In("en"); !strings.Contains(english.Name, "example") || english.Services[0].Group != "Health" || english.Sheets[0].Language != "en" {
+		t.Errorf("the example in English is %s, %+v", english.Name, english.Services[0])
 	}
 	if i = Example(); len(i.Services) == 0 {
 		t.Fatal("Example gives nothing")
@@ -333,7 +347,7 @@ func FuzzServices(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_, err := Read("casa", fstest.MapFS{mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(text)}, "logo.svg": {Data: []byte("<svg/>")}}, false)
+		_, err := Read("casa", fstest.MapFS{mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(text)}, "logo.svg": {Data: []byte("<svg/>")}}, false, spanish)
 		faults, _ := errors.AsType[settings.Faults](err)
 		for _, fault := range faults {
 			if fault.Line < 1 || fault.Line > 1+strings.Count(text, "\n") || strings.ContainsAny(fault.String(), "\n\r") {

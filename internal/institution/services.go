@@ -1,7 +1,6 @@
 package institution
 
 import (
-	"io/fs"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -13,8 +12,9 @@ import (
 
 // readServices reads the services behind the clave. Each states its level: one that
 // does not would open to whom nobody meant it for.
-func readServices(s source, _ fs.FS, i *Institution) {
+func readServices(s source, i *Institution) {
 	groups := s.groups()
+	i.groups = groups
 	for _, name := range s.names("service", maxServices, "historia-laboral") {
 		i.Services = append(i.Services, s.service(name, groups))
 	}

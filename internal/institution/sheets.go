@@ -1,8 +1,6 @@
 package institution
 
 import (
-	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -20,6 +18,7 @@ import (
 // what the running policy decides ([Marks]).
 type Sheet struct {
 	ID        string // name of its file; its page is /tramites/ID
+	Language  string // of its texts: one that nobody translated keeps the folder's own
 	Name      string
 	Official  string    // the name in the institution's catalogue of procedures, where it has another
 	Procedure Procedure // which of the program's; empty for one that is done elsewhere
@@ -42,6 +41,7 @@ type Sheet struct {
 
 // Case is one way through a procedure, step by step.
 type Case struct {
+	ID       string // name of its table
 	Title    string
 	Policies []string // presets under which it is so; none for all
 	Needs    []string // besides the sheet's
@@ -91,48 +91,50 @@ const (
 	maxCases     = 12
 )
 
-// readSheets reads the sheets, a file each, in order of their names.
-func readSheets(name string, folder fs.FS, local bool, i *Institution) settings.Faults {
-	files, err := fs.Glob(folder, sheetsFolder+"/*.toml")
-	if err != nil {
-		files = nil // not with this pattern
-	}
-	where := filepath.Join(name, sheetsFolder)
+// sheets reads the sheets, a file each, in order of their names.
+func (r *reader) sheets(i *Institution) {
+	files := r.sheetFiles(".")
 	if len(files) > maxSheets {
-		return settings.Faults{{File: where, Line: 1, Text: fmt.Sprintf("holds %d sheets; keep at most %d", len(files), maxSheets)}}
+		r.fault(sheetsFolder, "holds %d sheets; keep at most %d", len(files), maxSheets)
+		return
 	}
-	var faults settings.Faults
+	before := len(r.faults)
 	of := map[Procedure]string{}
 	for _, file := range files {
-		id := strings.TrimSuffix(path.Base(file), ".toml")
-		full := filepath.Join(where, settings.Printable(path.Base(file)))
-		content, err := readFile(folder, file, settings.MaxFile)
-		switch {
-		case !tableName.MatchString(id):
-			faults = append(faults, settings.Fault{File: full, Line: 1, Text: "its name becomes an address; use small letters, digits and hyphens, such as cambio-de-clave.toml"})
-			continue
-		case err != nil:
-			faults = append(faults, settings.Fault{File: full, Line: 1, Text: fmt.Sprintf("cannot be read (%v)", err)})
+		id := sheetID(file)
+		if !tableName.MatchString(id) {
+			r.fault(file, "its name becomes an address; use small letters, digits and hyphens, such as cambio-de-clave.toml")
 			continue
 		}
-		s := source{settings.Parse(full, content), local}
+		s, ok := r.open(file, "")
+		if !ok {
+			continue
+		}
 		sheet := s.sheet(id)
 		if first, twice := of[sheet.Procedure]; twice && sheet.Procedure != "" {
 			s.Wrong("procedure", "%q has a sheet already, %s; leave one of them", sheet.Procedure, first)
 		}
-		of[sheet.Procedure] = full
+		of[sheet.Procedure] = filepath.Join(r.name, file)
 		i.Sheets = append(i.Sheets, sheet)
-		theirs, _ := errors.AsType[settings.Faults](s.Done())
-		faults = append(faults, theirs...)
+		r.close(file, s)
 	}
 	for _, p := range procedures {
-		if _, found := of[p]; !found && len(faults) == 0 {
-			faults = append(faults, settings.Fault{File: where, Line: 1, Text: fmt.Sprintf(
-				"no sheet has procedure = %q; every procedure of the program needs one, and `aldaba config example --institution DIR` writes them to start from", string(p))})
+		if _, found := of[p]; !found && len(r.faults) == before {
+			r.fault(sheetsFolder, "no sheet has procedure = %q; every procedure of the program needs one, and `aldaba config example --institution DIR` writes them to start from", string(p))
 		}
 	}
-	return faults
 }
+
+// sheetFiles lists the files of sheets, of a language's folder or of the whole one.
+func (r *reader) sheetFiles(folder string) []string {
+	files, err := fs.Glob(r.folder, path.Join(folder, sheetsFolder, "*.toml"))
+	if err != nil {
+		return nil // not with this pattern
+	}
+	return files
+}
+
+func sheetID(file string) string { return strings.TrimSuffix(path.Base(file), ".toml") }
 
 func (s source) sheet(id string) Sheet {
 	sheet := Sheet{ID: id}
@@ -188,7 +190,7 @@ func (s source) cases() []Case {
 	before := s.Count()
 	for _, name := range s.names("case", maxCases, "general") {
 		key := "case." + name + "."
-		var c Case
+		c := Case{ID: name}
 		c.Title, _ = s.marked(key+"title", true, "Cambiar la clave", maxText)
 		c.Policies = s.Texts(key+"policies", credential.Ficha2026)
 		for at, text := range c.Policies {

@@ -40,7 +40,7 @@ steps = ["Uno."]
 func sheetPath(p Procedure) string { return sheetsFolder + "/" + string(p) + ".toml" }
 
 func TestSheet(t *testing.T) {
-	i, err := Read("casa", folder(t), false)
+	i, err := Read("casa", folder(t), false, spanish)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestSheet(t *testing.T) {
 	}
 	elsewhere := folder(t)
 	elsewhere[sheetsFolder+"/otro.toml"] = &fstest.MapFile{Data: []byte(strings.Replace(goodSheet, `procedure = "PROCEDURE"`, `url = "https://otro.example/"`, 1))}
-	if i, err = Read("casa", elsewhere, false); err != nil || i.Sheets[3].URL != "https://otro.example/" || i.Sheets[3].Procedure != "" {
+	if i, err = Read("casa", elsewhere, false, spanish); err != nil || i.Sheets[3].URL != "https://otro.example/" || i.Sheets[3].Procedure != "" {
 		t.Errorf("a procedure that is done elsewhere: %v", err)
 	}
 }

@@ -371,6 +371,18 @@ func (d *Document) Retire(table, format string, args ...any) {
 	}
 }
 
+// RefuseKnown refuses each key that nobody asked for here, and somebody asked for in
+// another file: to say that there is no such key would send its writer looking for a
+// slip of the pen.
+func (d *Document) RefuseKnown(other *Document, format string, args ...any) {
+	for path, v := range d.values {
+		if slices.Contains(other.asked, path) && !slices.Contains(d.asked, path) {
+			d.fault(v.line, path, format, args...)
+			delete(d.values, path)
+		}
+	}
+}
+
 // WrongTable notes what is wrong with a table as a whole, at its header, or at the
 // first line where it has none.
 func (d *Document) WrongTable(table, format string, args ...any) {
@@ -390,6 +402,11 @@ func (d *Document) Asked() []string { return slices.Clone(d.asked) }
 // missing notes that a key is needed, at its table's header. example is what to
 // write behind it, as TOML.
 func (d *Document) missing(key, example string) { d.missingFor(key, example, "is missing") }
+
+// MissingText notes that a text is needed, with the reason.
+func (d *Document) MissingText(key, example, reason string) {
+	d.missingFor(key, strconv.Quote(example), "is missing ("+reason+")")
+}
 
 // MissingList notes that a list is needed, with the reason.
 func (d *Document) MissingList(key, example, reason string) {

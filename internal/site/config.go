@@ -358,6 +358,10 @@ func (r configReader) certificates(key, name string) *x509.CertPool {
 	return pool
 }
 
+// programLanguages are those in which pages and mails are written, first what is spoken
+// where nobody chose.
+var programLanguages = []string{"es", "en"}
+
 // institution reads the folder that the file names. Left out, the program's own
 // example is shown, which each page says.
 func (r configReader) institution(public *url.URL) (institution.Institution, error) {
@@ -377,7 +381,7 @@ func (r configReader) institution(public *url.URL) (institution.Institution, err
 	case !info.IsDir():
 		r.Wrong(key, "%s is no folder; write the name of one", folder)
 	default:
-		return institution.Read(folder, os.DirFS(folder), public == nil || public.Scheme == "http")
+		return institution.Read(folder, os.DirFS(folder), public == nil || public.Scheme == "http", programLanguages)
 	}
 	return institution.Institution{}, nil
 }
