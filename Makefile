@@ -47,7 +47,7 @@ assets: ## rebuild the committed styles, scripts and word lists from their sourc
 	@scripts/assets.sh build
 
 .PHONY: test
-test: bootstrap format vet lint unit assets-check browser ## install what is missing, then run every check
+test: bootstrap format vet lint unit html assets-check browser ## install what is missing, then run every check
 	$(call title,all checks passed)
 
 .PHONY: bootstrap
@@ -84,6 +84,16 @@ unit: ## Go tests with the race detector, both database engines
 	@CGO_ENABLED=1 go test $(RACE) -vet=off -shuffle=on -short -timeout 20m ./...
 	$(call title,Go tests that measure memory)
 	@go test -vet=off -timeout 10m -run 'TestS26_FiveHundredAtOnce|TestImportMemory' ./internal/site
+
+# Left in a folder that git ignores, so that a fault can be looked up where it stands.
+PAGES := $(CURDIR)/e2e/results/html
+
+.PHONY: html
+html: ## validate the HTML of every page and mail, as it is sent
+	$(call title,HTML)
+	@rm -rf "$(PAGES)" && mkdir -p "$(PAGES)"
+	@go test -vet=off ./internal/web -pages "$(PAGES)"
+	@cd e2e && node validate.mjs results/html ../internal/mail/testdata
 
 .PHONY: assets-check
 assets-check: ## check that the committed assets are what make assets builds

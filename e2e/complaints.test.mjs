@@ -43,7 +43,7 @@ test('a complaint, from a page that failed to its confirmation', async () => {
   await visit.goto('/quejas/listo');
   assert.equal(visit.response.status(), 404);
 
-  await visit.leads(() => visit.main.getByRole('button', { name: 'Ver cómo va' }).click());
+  await visit.leads(() => visit.main.getByRole('link', { name: 'Ver cómo va' }).click());
   await visit.set('Número', number);
   await visit.set('Código', 'AAAAA-AAAA-AAAA');
   await visit.press('Consultar');

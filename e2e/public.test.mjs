@@ -67,7 +67,7 @@ describe('public pages', () => {
     assert.match(await visit.main.getByRole('status').innerText(), /resultados para/);
     await visit.leads(() => visit.main.getByRole('link', { name: named('Desbloqueo de clave') }).press('Enter'));
     assert.equal(visit.path, '/tramites/desbloqueo-de-clave');
-    await visit.leads(() => visit.main.getByRole('button', { name: named('Empezar el trámite') }).press('Enter'));
+    await visit.leads(() => visit.main.getByRole('link', { name: named('Empezar el trámite') }).press('Enter'));
     assert.equal(visit.path, '/clave/desbloquear');
     await visit.close();
   });

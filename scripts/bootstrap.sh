@@ -63,6 +63,16 @@ if [ -n "$missing" ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
 fi
 
+# Playwright and the validator of HTML refuse an older one, which Debian 12 has.
+new_enough() {
+    node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
+        process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)'
+}
+if [ "${1:-all}" = all ] && ! new_enough; then
+    echo "the tests need Node.js 20.19 or newer, and this is $(node --version): install a newer one (Debian 13 has it)" >&2
+    exit 1
+fi
+
 # npm ci, only when what it would install has changed.
 for lock in assets/package-lock.json internal/wordlists/source/package-lock.json e2e/package-lock.json; do
     if [ ! -f "$lock" ]; then continue; fi

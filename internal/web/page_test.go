@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -218,6 +219,8 @@ func views(s *Server) []shown {
 	unofficial := s.Institution
 	unofficial.Official = false
 	calm := func(key string) base { return fullBase(s, s.Words.Text(key)) }
+	// Behind the mail there is no more time to ask for.
+	mailed := func(key string) base { b := calm(key); b.CanExtend = false; return b }
 	kinds := sampleChoices(s, "start.kind.", "recover", "generate", "recover")
 	documents := sampleChoices(s, "start.document.", "cedula", "cedula", "extranjero", "ruc")
 	audiences := sampleChoices(s, "start.audience.", "afiliado", "afiliado", "pensionista", "derechohabiente", "empleador")
@@ -304,7 +307,7 @@ func views(s *Server) []shown {
 			numberView: numberView{Documents: documents}, Captcha: `{"parameters":{}}`,
 		}},
 		{"unlock_sent", "full", unlockSentView{calmOutside(s, "unlock_sent.title")}},
-		{"unlock_link", "full", unlockLinkView{calm("unlock_link.title"), "ABCD-2345", "10:35", true}},
+		{"unlock_link", "full", unlockLinkView{mailed("unlock_link.title"), "ABCD-2345", "10:35", true}},
 		{"account", "zero", homeView{base: zero, Level: "none"}},
 		{"account", "declared", homeView{
 			base: calmOutside(s, "account.title"), Name: "Nina", Level: "declared", EndsAt: "10:35",
@@ -348,7 +351,7 @@ func views(s *Server) []shown {
 			MayDownload: true, Requests: []requestView{sampleRequest}, Received: &sampleRequest, Text: "Mi dirección <b>",
 			Kinds: sampleChoices(s, "rights.kind.", "erasure", "rectification", "erasure"),
 		}},
-		{"address_link", "full", addressLinkView{calm("address_link.title"), "n•••••@gmail.com", "ABCD-2345", "5 de marzo de 2026, 10:35"}},
+		{"address_link", "full", addressLinkView{mailed("address_link.title"), "n•••••@gmail.com", "ABCD-2345", "5 de marzo de 2026, 10:35"}},
 		{"change", "zero", changeView{base: zero}},
 		{"change", "first", changeView{base: calmOutside(s, "change.title"), numberView: numberView{Documents: documents}, First: true, Min: 12, Max: 256}},
 		{"change", "inside", changeView{base: calmOutside(s, "change.title"), Inside: true, Keep: true, Agreed: true, Min: 12, Max: 256}},
@@ -434,21 +437,21 @@ func views(s *Server) []shown {
 		{"contact_review", "fixed", contactReviewView{base: calm("contact_review.title"), Fixed: true, Address: "m•••••@gmail.com"}},
 		{"waiting", "zero", waitingView{base: zero}},
 		{"link", "zero", linkView{base: zero}},
-		{"link", "same", linkView{base: calm("link.title"), SameOne: true, Reference: "ABCD-2345", Until: "10:35"}},
+		{"link", "same", linkView{base: mailed("link.title"), SameOne: true, Reference: "ABCD-2345", Until: "10:35"}},
 		{"link", "elsewhere", linkView{
-			base:      calm("link.title").with(problems{rule("", "rule.birthday")}),
+			base:      mailed("link.title").with(problems{rule("", "rule.birthday")}),
 			Reference: "ABCD-2345", Until: "10:35", Day: "7", Months: sampleMonths(s), Other: "p-2",
 		}},
 		{"link_expired", "zero", linkView{base: zero}},
-		{"link_expired", "problems", linkView{base: calm("link_expired.title").with(problems{rule("", "rule.birthday")}), Day: "7", Months: sampleMonths(s)}},
+		{"link_expired", "problems", linkView{base: mailed("link_expired.title").with(problems{rule("", "rule.birthday")}), Day: "7", Months: sampleMonths(s)}},
 		{"clave", "zero", claveView{base: zero}},
-		{"clave", "first", claveView{base: calm("clave.title"), Min: 12, Max: 256, Reference: "ABCD-2345", PhraseURL: pathClave + "/frase", EndsAt: "10:35"}},
+		{"clave", "first", claveView{base: mailed("clave.title"), Min: 12, Max: 256, Reference: "ABCD-2345", PhraseURL: pathClave + "/frase", EndsAt: "10:35"}},
 		{"clave", "problems", claveView{
-			base:     calm("clave.title").with(problems{rule("declaro", "rule.declared.needed"), rule("clave", "rule.password.too_short"), rule("repita", "rule.repeat.differs")}),
+			base:     mailed("clave.title").with(problems{rule("declaro", "rule.declared.needed"), rule("clave", "rule.password.too_short"), rule("repita", "rule.repeat.differs")}),
 			Declared: true, Min: 12, Max: 256, PhraseURL: pathClave + "/frase", EndsAt: "10:35",
 		}},
-		{"done", "generate", doneView{calm("done.title.generate"), credential.Generate, ""}},
-		{"done", "recover", doneView{calm("done.title.recover"), credential.Recover, "m•••••@gmail.com"}},
+		{"done", "generate", doneView{mailed("done.title.generate"), credential.Generate, ""}},
+		{"done", "recover", doneView{mailed("done.title.recover"), credential.Recover, "m•••••@gmail.com"}},
 		{"objection", "clave", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailClaveSet, Freezes: true, Button: "freeze", ClaveSet: true, Action: PathObjection + "/t"}},
 		{"objection", "cancellable", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailAddressChange, Cancellable: true, Button: "cancel", ClaveSet: true, Action: PathObjection + "/t"}},
 		{"objection", "case", objectionView{base: calmOutside(s, "objection.title"), Kind: credential.MailRegisterChange, Button: "case", Action: PathObjection + "/t"}},
@@ -457,7 +460,7 @@ func views(s *Server) []shown {
 		{"objection", "cancelled", objectionView{base: calmOutside(s, "objection.cancelled_title"), Case: "C-AB2C-3DEF", Outcome: "cancelled"}},
 		{"objection", "frozen", objectionView{base: calmOutside(s, "objection.frozen_title"), Case: "C-AB2C-3DEF", Outcome: "frozen", Frozen: true}},
 		{"objection", "case only", objectionView{base: calmOutside(s, "objection.done_title"), Case: "C-AB2C-3DEF", Outcome: "case_only"}},
-		{"message", "resend", messageView{base: calm("message.expired_mine.title"), Key: "expired_mine", Resend: "p-1"}},
+		{"message", "resend", messageView{base: mailed("message.expired_mine.title"), Key: "expired_mine", Resend: "p-1"}},
 		{"demo_people", "zero", demoPeopleView{base: zero}},
 		{"demo_people", "full", demoPeopleView{calmOutside(s, "demo.people.title"), []DemoPerson{
 			{
@@ -495,15 +498,14 @@ func views(s *Server) []shown {
 		credential.MailRegisterChange, credential.MailActivationCode, credential.MailClaveChanged,
 		credential.MailUnlock, credential.MailUnlocked, credential.MailLocked, credential.MailNewDevice, credential.MailFrozen,
 	} {
-		list = append(list, shown{"objection", string(kind), objectionView{base: zero, Kind: kind, Button: "case"}})
+		list = append(list, shown{"objection", string(kind), objectionView{base: zero, Kind: kind, Button: "case", Action: PathObjection + "/t"}})
 	}
 	for _, state := range mailStates {
 		v := waitingView{
-			base: calm("waiting.title"), Mask: "n•••••@gmail.com", Reference: "ABCD-2345", State: state,
+			base: mailed("waiting.title"), Mask: "n•••••@gmail.com", Reference: "ABCD-2345", State: state,
 			Status: s.Words.Text("waiting.status."+string(state), "until", "10:35"), Until: "10:35",
 			ResendsLeft: 5, TriesLeft: 5, StatusURL: pathWaiting + "/estado",
 		}
-		v.CanExtend = false
 		switch state {
 		case credential.MailQueued:
 			v.Until = ""
@@ -593,7 +595,7 @@ func TestEveryPage(t *testing.T) {
 			if found := regexp.MustCompile(`\{[a-z]+\}`).FindString(body); found != "" {
 				t.Errorf("a value was not filled in: %s", found)
 			}
-			checkDocument(t, body)
+			checkDocument(t, "", body)
 		})
 	}
 	names, err := fs.Glob(templateFiles, "pages/*.html")
@@ -607,11 +609,32 @@ func TestEveryPage(t *testing.T) {
 	}
 }
 
+var pagesTo = flag.String("pages", "", "leave every page, as it is sent, in this folder (make html)")
+
+// leave writes a page, as it is sent, for the validator of make html. A test
+// that looks at several pages tells them apart by name.
+func leave(t *testing.T, name, body string) {
+	t.Helper()
+	file := filepath.Join(*pagesTo, strings.ReplaceAll(t.Name()+name, "/", "_")+".html")
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(body)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // checkDocument holds a page against what every page promises: one main, one
 // first heading, unique ids, labels for every field, links of the summary that
 // lead somewhere, and inside main no two controls of the same role and name.
-func checkDocument(t *testing.T, body string) {
+// For what HTML itself asks, it leaves the page to a validator: see leave.
+func checkDocument(t *testing.T, name, body string) {
 	t.Helper()
+	if *pagesTo != "" {
+		leave(t, name, body)
+	}
 	doc, err := html.Parse(strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -630,7 +653,7 @@ func checkDocument(t *testing.T, body string) {
 				}
 				ids[id] = true
 			}
-			for _, name := range []string{"aria-describedby", "aria-labelledby", "aria-controls", "for"} {
+			for _, name := range []string{"aria-describedby", "aria-labelledby", "aria-controls", "for", "form"} {
 				targets = append(targets, strings.Fields(attribute(n, name))...)
 			}
 			if href := attribute(n, "href"); n.Data == "a" && strings.HasPrefix(href, "#") {
@@ -1108,7 +1131,7 @@ func TestBothListenersPages(t *testing.T) {
 				if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") || strings.HasSuffix(path, "/html") {
 					continue
 				}
-				checkDocument(t, body)
+				checkDocument(t, path, body)
 				doc, err := html.Parse(strings.NewReader(body))
 				if err != nil {
 					t.Fatal(err)
