@@ -39,5 +39,10 @@ for (const scheme of ['light', 'dark']) {
 
 test('a field without a name, and one that is too wide, are found', async () => {
   assert.deepEqual(await looks('Ancha', '<input type="text" style="width: 600px">'),
-    ['scrolls sideways at 320 px', 'axe, light: label', 'axe, dark: label']);
+    ['scrolls sideways at 320 px', 'letters apart', 'axe, light: label', 'axe, dark: label']);
+});
+
+test('what fits a phone only while its letters stand close is found', async () => {
+  const styles = 'body { margin: 0 } p { font: 16px monospace; width: min-content; white-space: nowrap }';
+  assert.deepEqual(await looks('Justa', `<p>${'a'.repeat(30)}</p>`, styles), ['letters apart']);
 });

@@ -10,6 +10,10 @@ const PHONE = { width: 320, height: 640 };
 const DESK = { width: 1280, height: 800 };
 const FRAME_WITHIN = 1_000;
 
+// The spacing that a page must bear without losing anything (WCAG 2.2, 1.4.12). It is
+// also broader than any font that a machine may have.
+const SPACED = '* { letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }';
+
 // options are Playwright's for a launch.
 export function openBrowser(options = {}) {
   return chromium.launch({
@@ -46,6 +50,15 @@ async function runAxe([scheme, width]) {
     }
   }
   throw new Error(`the page never became ${scheme} and ${width} px wide`);
+}
+
+// wear runs in the page: a style sheet besides the page's own. New styles, and those of a
+// new width, hold after the second frame and not always before it, whatever matchMedia says.
+async function wear(styles) {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(styles);
+  document.adoptedStyleSheets = [sheet];
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
 }
 
 // What was inspected in this process: one page is looked at once.
@@ -198,9 +211,7 @@ export class Visit {
     });
     problems.push(...(await this.sameNames()));
     const size = this.page.viewportSize();
-    await this.page.setViewportSize(PHONE);
-    problems.push(...(await this.tooWide()));
-    await this.page.setViewportSize(size);
+    problems.push(...(await this.misfits()));
     for (const colorScheme of ['light', 'dark']) {
       await this.page.emulateMedia({ colorScheme });
       await this.bringAxe();
@@ -236,6 +247,21 @@ export class Visit {
       seen.add(control);
     }
     return twice;
+  }
+
+  // misfits finds what makes a page scroll sideways on a telephone: as it is, and with
+  // its letters apart.
+  async misfits() {
+    const size = this.page.viewportSize();
+    const problems = [];
+    await this.page.setViewportSize(PHONE);
+    for (const [prefix, styles] of [['', ''], ['letters apart: ', SPACED]]) {
+      await this.page.evaluate(wear, styles);
+      problems.push(...(await this.tooWide()).map((problem) => prefix + problem));
+    }
+    await this.page.evaluate(wear, '');
+    await this.page.setViewportSize(size);
+    return problems;
   }
 
   // tooWide finds what makes a page scroll sideways.
