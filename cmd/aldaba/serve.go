@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"aldaba/internal/site"
 )
@@ -59,7 +60,7 @@ func (c *checkCommand) Run(ctx context.Context, t terminal) error {
 	if !config.Institution.Official {
 		whose += ", and says that it is not official"
 	}
-	findings := []site.Finding{{What: "configuration", Says: whose}}
+	findings := []site.Finding{{What: "configuration", Says: whose}, {What: "agreement", Says: agreementsOf(config.Config)}}
 	for _, remark := range config.Institution.Remarks {
 		findings = append(findings, site.Finding{What: "institution", Says: remark})
 	}
@@ -80,6 +81,16 @@ func (c *checkCommand) Run(ctx context.Context, t terminal) error {
 		return errToldAlready
 	}
 	return nil
+}
+
+// agreementsOf says which text people accept, with the hash of it in each language: what
+// the audit keeps of an acceptance.
+func agreementsOf(c site.Config) string {
+	says := fmt.Sprintf("version %s since %s", c.Institution.Agreement.Version, c.Institution.Agreement.Since.Format(time.DateOnly))
+	for _, language := range c.Institution.Languages {
+		says += fmt.Sprintf(", %s %s", language, c.Institution.In(language).Agreement.Digest())
+	}
+	return says
 }
 
 type migrateCommand struct {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -128,6 +129,9 @@ func TestInstitutionFolder(t *testing.T) {
 	if !strings.Contains(out, "the site is that of Instituto Ecuatoriano de Seguridad Social (ejemplo), and says that it is not official\n") {
 		t.Errorf("check says %q", out)
 	}
+	if !regexp.MustCompile(`(?m)^agreement: version 2026-11 since 2026-11-01, es [0-9a-f]{16}, en [0-9a-f]{16}$`).MatchString(out) {
+		t.Errorf("check says nothing of the agreement: %q", out)
+	}
 	if _, errs = aldaba(t, failed, "config", "example", "--institution", folder); !strings.Contains(errs, "is not empty and is left as it is") {
 		t.Errorf("the example over a folder that is there: %q", errs)
 	}
@@ -180,8 +184,8 @@ func TestExamplePassesCheck(t *testing.T) {
 			t.Errorf("check says %q, want a line with %q", out, what)
 		}
 	}
-	if strings.Count(out, "\n") != 3 || errs != "" {
-		t.Errorf("check says %q and %q, want three lines", out, errs)
+	if strings.Count(out, "\n") != 4 || errs != "" {
+		t.Errorf("check says %q and %q, want four lines", out, errs)
 	}
 	out, _ = aldaba(t, done, "audit", "verify", "--config", file)
 	if !strings.Contains(out, "hold") {

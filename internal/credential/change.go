@@ -11,12 +11,18 @@ type ChangeForm struct {
 	Number               Number
 	Current, New, Repeat string
 	Agreed               bool // «He leído y acepto el acuerdo de uso de clave»
-	KeepOthers           bool // inside a session: leave the others open
+	Agreement            Agreement
+	Read                 string // the digest of the agreement that the page showed
+	KeepOthers           bool   // inside a session: leave the others open
 }
 
-// AgreementVersion names the text that [ChangeForm.Agreed] accepts; its words are
-// "agreement". Whoever changes the text changes the version.
-const AgreementVersion = "2026-11"
+// Agreement is the institution's text that [ChangeForm.Agreed] accepts, as the audit
+// keeps it: enough to prove later which text it was.
+type Agreement struct {
+	Version  string
+	Language string // in which it was shown
+	Digest   string // of the text in that language
+}
 
 // Changed is what a browser gets for a change of clave.
 type Changed struct {
@@ -32,8 +38,8 @@ type Changed struct {
 // devices; the one that asks goes on under another token. Every address on record
 // is told.
 //
-// Refusals: [Errors] of "agreed", "current", "password", "repeat"; those of
-// [Service.LogIn].
+// Refusals: [Errors] of "agreed" (also where another text holds by now than the page
+// showed), "current", "password", "repeat"; those of [Service.LogIn].
 func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, form ChangeForm) (_ Changed, err error) {
 	defer s.pressed(PressChange, &err)
 	now := s.now()
@@ -119,7 +125,10 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		if err != nil {
 			return err
 		}
-		return noted(tx, by, subject, ActClaveChanged, now, map[string]string{"agreement": AgreementVersion, "reference": facts.Reference})
+		return noted(tx, by, subject, ActClaveChanged, now, map[string]string{
+			"agreement": form.Agreement.Version, "agreement_language": form.Agreement.Language, "agreement_digest": form.Agreement.Digest,
+			"reference": facts.Reference,
+		})
 	})
 	if err == nil && replaced {
 		err = s.wrongClave(ctx, by, subject, tried, now)
@@ -156,8 +165,11 @@ const firstClaveLife = day
 // checkChange checks what can be said of anybody's form.
 func (s *Service) checkChange(form ChangeForm) (current, clave Password, err error) {
 	var faults Errors
-	if !form.Agreed {
+	switch {
+	case !form.Agreed:
 		faults.add(invalid("agreed", "needed"))
+	case form.Read != form.Agreement.Digest:
+		faults.add(invalid("agreed", "changed"))
 	}
 	current, fault := ParsePassword(form.Current, 1, s.policy.PasswordMax)
 	if fault != nil {

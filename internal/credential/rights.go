@@ -160,7 +160,7 @@ type Export struct {
 	Former     []Address // no longer on record
 	Sessions   []Session // without the hashes of their tokens
 	Devices    int       // browsers that the person is known by
-	Agreement  string
+	Agreement  Agreement
 	AgreedAt   time.Time // of the version accepted last; zero for none
 	Acts       []HistoryAct
 	AllActs    bool // Acts is all of them
@@ -248,7 +248,7 @@ func (s *Service) ExportData(ctx context.Context, by Actor, t SessionToken, curr
 		for _, e := range entries {
 			v.Acts = append(v.Acts, historyAct(e))
 			if version := e.Details["agreement"]; version != "" && v.AgreedAt.IsZero() {
-				v.Agreement, v.AgreedAt = version, e.At
+				v.Agreement, v.AgreedAt = Agreement{version, e.Details["agreement_language"], e.Details["agreement_digest"]}, e.At
 			}
 		}
 		return nil

@@ -25,23 +25,27 @@ import (
 // Institution is who runs the front door and how to reach them. Its texts are in the
 // first of its languages; [Institution.In] gives them in another.
 type Institution struct {
-	Languages  []string // offered to readers, such as "es", "en"; first the one of the folder's own files
-	Name       string
-	ShortName  string
-	Official   bool // false: every page says that this is not the institution's site
-	Email      string
-	Phone      string // as dialled, for tel: links (RFC 3966)
-	PhoneText  string // as read
-	Hours      string
-	Offices    []Office
-	Logo       Logo
-	Light      *Palette // nil for the program's own colours
-	Dark       *Palette
-	AnswerDays int                        // within which a complaint is answered
-	Services   []credential.OnlineService // by group, in the order of the page
-	Sheets     []Sheet                    // of its procedures, in order of their names
-	Security   SecurityContact            // the zero one is not published
-	Remarks    []string                   // what is no fault, and worth knowing before the site is opened
+	Languages     []string // offered to readers, such as "es", "en"; first the one of the folder's own files
+	Name          string
+	ShortName     string
+	Official      bool // false: every page says that this is not the institution's site
+	Email         string
+	Phone         string // as dialled, for tel: links (RFC 3966)
+	PhoneText     string // as read
+	Hours         string
+	Offices       []Office
+	Logo          Logo
+	Light         *Palette // nil for the program's own colours
+	Dark          *Palette
+	AnswerDays    int                        // within which a complaint is answered
+	Services      []credential.OnlineService // by group, in the order of the page
+	Sheets        []Sheet                    // of its procedures, in order of their names
+	Security      SecurityContact            // the zero one is not published
+	Agreement     Agreement
+	Privacy       Privacy
+	Accessibility Statement
+	Cookies       []string // what the page of cookies says besides; may be none
+	Remarks       []string // what is no fault, and worth knowing before the site is opened
 
 	groups []string               // headings of the services, in the order of the page
 	others map[string]translation // by language
@@ -70,7 +74,7 @@ const (
 	servicesFile = "services.toml"
 )
 
-var known = []string{mainFile, servicesFile}
+var known = []string{mainFile, servicesFile, legalFile}
 
 // reader reads one folder.
 type reader struct {
@@ -98,9 +102,14 @@ func Read(name string, folder fs.FS, local bool, languages []string) (Institutio
 		readServices(s, &i)
 		r.close(servicesFile, s)
 	}
+	if s, ok := r.open(legalFile, exampleHint); ok {
+		readLegal(s, &i)
+		r.close(legalFile, s)
+	}
 	r.sheets(&i)
 	r.strangers(".")
 	if len(r.faults) == 0 {
+		i.Agreement.Language = i.Languages[0]
 		for n := range i.Sheets {
 			i.Sheets[n].Language = i.Languages[0]
 		}
@@ -202,12 +211,7 @@ func readMain(s source, folder fs.FS, i *Institution) {
 	i.Official = s.Flag("official", "true, or false for what is an example or a trial")
 	i.Logo = s.logo(folder)
 
-	i.Email, _ = s.text("contact.email", true, "ayuda@institucion.example", maxText)
-	if email, err := credential.ParseEmail(i.Email); err == nil {
-		i.Email = email.Reveal() // of the institution: public
-	} else if i.Email != "" {
-		s.Wrong("contact.email", "%q is not a mail address; write such as %q", settings.Printable(i.Email), "ayuda@institucion.example")
-	}
+	i.Email = s.email("contact.email", true, "ayuda@institucion.example")
 	i.Phone, _ = s.text("contact.phone", true, "+59320000000", maxName)
 	if i.Phone != "" && !phone.MatchString(i.Phone) {
 		s.Wrong("contact.phone", "%q is not a number as dialled; write such as \"+59320000000\" (phone_text is how people read it)", settings.Printable(i.Phone))

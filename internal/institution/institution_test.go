@@ -71,7 +71,7 @@ url = "https://servicios.ejemplo.ec/citas?x=1"
 func folder(t *testing.T, pairs ...string) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{
-		mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(goodServices)},
+		mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(goodServices)}, legalFile: {Data: []byte(goodLegal)},
 		"logo.svg": {Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>`)}, "LEAME.md": {},
 	}
 	for _, p := range procedures {
@@ -79,7 +79,7 @@ func folder(t *testing.T, pairs ...string) fstest.MapFS {
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		found := false
-		for _, name := range []string{mainFile, servicesFile, sheetPath(Generate)} {
+		for _, name := range []string{mainFile, servicesFile, sheetPath(Generate), legalFile} {
 			if text := string(files[name].Data); strings.Contains(text, pairs[i]) {
 				found = true
 				files[name].Data = []byte(strings.Replace(text, pairs[i], pairs[i+1], 1))
@@ -347,7 +347,7 @@ func FuzzServices(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_, err := Read("casa", fstest.MapFS{mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(text)}, "logo.svg": {Data: []byte("<svg/>")}}, false, spanish)
+		_, err := Read("casa", fstest.MapFS{mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(text)}, legalFile: {Data: []byte(goodLegal)}, "logo.svg": {Data: []byte("<svg/>")}}, false, spanish)
 		faults, _ := errors.AsType[settings.Faults](err)
 		for _, fault := range faults {
 			if fault.Line < 1 || fault.Line > 1+strings.Count(text, "\n") || strings.ContainsAny(fault.String(), "\n\r") {

@@ -22,6 +22,11 @@ type translation struct {
 	groups          []string
 	services        map[string]named // by ID
 	sheets          map[string]Sheet // by ID, whole
+
+	agreement           Agreement // whole
+	controller, address string    // of privacy
+	assessedBy          string
+	statement, cookies  []string
 }
 
 // named is a name and a sentence about what bears it.
@@ -36,6 +41,8 @@ func (i Institution) In(language string) Institution {
 		return i
 	}
 	i.Name, i.ShortName, i.PhoneText, i.Hours = cmp.Or(t.name, i.Name), cmp.Or(t.shortName, i.ShortName), cmp.Or(t.phoneText, i.PhoneText), cmp.Or(t.hours, i.Hours)
+	i.Agreement, i.Accessibility.AssessedBy, i.Accessibility.Texts, i.Cookies = t.agreement, t.assessedBy, t.statement, t.cookies
+	i.Privacy.Controller, i.Privacy.Address = cmp.Or(t.controller, i.Privacy.Controller), cmp.Or(t.address, i.Privacy.Address)
 	i.Offices, i.Services, i.Sheets = slices.Clone(i.Offices), slices.Clone(i.Services), slices.Clone(i.Sheets)
 	for n, o := range i.Offices {
 		theirs := t.offices[o.ID]
@@ -109,6 +116,10 @@ func (r *reader) translate(language string, i *Institution) translation {
 	if s, ok := r.open(path.Join(language, servicesFile), hint); ok {
 		s.serviceWords(*i, &t)
 		r.closeWords(language, servicesFile, s)
+	}
+	if s, ok := r.open(path.Join(language, legalFile), hint); ok {
+		s.legalWords(*i, language, &t)
+		r.closeWords(language, legalFile, s)
 	}
 	r.sheetWords(language, *i, &t)
 	if info, err := fs.Stat(r.folder, language); err == nil && info.IsDir() {

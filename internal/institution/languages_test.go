@@ -50,11 +50,11 @@ steps = ["One."]
 // in the English first and else in the Spanish. One sheet is translated.
 func folderInTwo(t *testing.T, pairs ...string) fstest.MapFS {
 	t.Helper()
-	english := map[string]string{"en/" + mainFile: englishMain, "en/" + servicesFile: englishServices, "en/" + sheetPath(Generate): englishSheet}
+	english := map[string]string{"en/" + mainFile: englishMain, "en/" + servicesFile: englishServices, "en/" + sheetPath(Generate): englishSheet, "en/" + legalFile: englishLegal}
 	var rest []string
 	for i := 0; i < len(pairs); i += 2 {
 		name := ""
-		for _, file := range []string{mainFile, servicesFile, sheetPath(Generate)} {
+		for _, file := range []string{mainFile, servicesFile, sheetPath(Generate), legalFile} {
 			if name == "" && strings.Contains(english["en/"+file], pairs[i]) {
 				name = "en/" + file
 			}
@@ -181,7 +181,7 @@ func TestLanguageFaults(t *testing.T) {
 func TestFilesOfALanguage(t *testing.T) {
 	holdsFaultsIn(t, folder(t), program, []string{
 		`en/institution.toml:1: cannot be read (file does not exist); write the texts in "en" there, or leave that language out: languages = ["es"] in casa/institution.toml`,
-		`en/services.toml:1: cannot be read`})
+		`en/services.toml:1: cannot be read`, `en/legal.toml:1: cannot be read`})
 	strange := folderInTwo(t)
 	strange["en/service.toml"] = &fstest.MapFile{}
 	strange["en/tramites/otro.toml"] = &fstest.MapFile{}

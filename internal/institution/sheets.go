@@ -143,11 +143,11 @@ func (s source) sheet(id string) Sheet {
 	sheet.Procedure, sheet.URL = s.begins()
 	sheet.Text, _ = s.marked("text", true, "Para poner otra clave en lugar de la que tiene.", maxParagraph)
 	sheet.Whom, _ = s.marked("whom", true, "Afiliados, pensionistas y empleadores que ya tienen clave.", maxParagraph)
-	sheet.People = s.lines("people", false, "Persona Natural - Ecuatoriana")
+	sheet.People = s.markedLines("people", false, "Persona Natural - Ecuatoriana")
 	sheet.Kind, _ = s.marked("result", true, "Acceder a beneficio o servicio", maxText)
-	sheet.Gets = s.lines("gets", true, "Una clave nueva")
-	sheet.Needs = s.lines("needs", true, "Cédula de identidad o ciudadanía.")
-	sheet.Instead = s.lines("instead", false, "Código de identificación para extranjeros.")
+	sheet.Gets = s.markedLines("gets", true, "Una clave nueva")
+	sheet.Needs = s.markedLines("needs", true, "Cédula de identidad o ciudadanía.")
+	sheet.Instead = s.markedLines("instead", false, "Código de identificación para extranjeros.")
 	sheet.Channel, _ = s.marked("channel", true, "En línea", maxText)
 	sheet.Cost, _ = s.marked("cost", true, "El trámite no tiene costo.", maxText)
 	sheet.Hours, _ = s.marked("hours", true, "Las 24 horas.", maxText)
@@ -198,8 +198,8 @@ func (s source) cases() []Case {
 				s.WrongItem(key+"policies", at, "%q is no policy; write one or more of %s, or leave the line out for all", settings.Printable(text), quoted(credential.Presets()))
 			}
 		}
-		c.Needs = s.lines(key+"needs", false, "Un correo que pueda abrir.")
-		c.Steps = s.lines(key+"steps", true, "Escriba su número y presione «Buscar».")
+		c.Needs = s.markedLines(key+"needs", false, "Un correo que pueda abrir.")
+		c.Steps = s.markedLines(key+"steps", true, "Escriba su número y presione «Buscar».")
 		list = append(list, c)
 	}
 	if s.Count() == before && !s.Broken() {
@@ -212,12 +212,21 @@ func (s source) cases() []Case {
 	return list
 }
 
+// markedLines is lines in which marks may stand.
+func (s source) markedLines(key string, needed bool, example string) []string {
+	texts := s.lines(key, needed, example)
+	for at, text := range texts {
+		checkMarks(text, func(format string, args ...any) { s.WrongItem(key, at, format, args...) })
+	}
+	return texts
+}
+
 // lines gives a list of texts that people read, each bounded, with no empty one.
 func (s source) lines(key string, needed bool, example string) []string {
 	texts := s.Texts(key, example)
 	switch {
 	case needed && !s.Has(key):
-		s.MissingList(key, example, "the sheet is not complete without it")
+		s.MissingList(key, example, "the page is not complete without it")
 	case texts != nil && len(texts) == 0:
 		s.Wrong(key, "is empty; write %s = [%q], or leave the line out where it may be", key[strings.LastIndexByte(key, '.')+1:], example)
 	case len(texts) > maxItems:
@@ -232,8 +241,6 @@ func (s source) lines(key string, needed bool, example string) []string {
 			fault("number %d holds a line break or another control character; write it on one line", at+1)
 		case n > maxParagraph:
 			fault("number %d has %d characters; write at most %d", at+1, n, maxParagraph)
-		default:
-			checkMarks(text, fault)
 		}
 	}
 	return texts

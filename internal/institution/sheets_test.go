@@ -71,7 +71,7 @@ func TestSheetFaults(t *testing.T) {
 		want  []string
 	}{
 		{"a field missing", []string{"cost = \"Nada.\"\n", ""}, []string{file + `1: cost: is missing; write, above the first table, cost = "El trámite no tiene costo."`}},
-		{"a list missing", []string{"gets = [\"Algo\"]\n", ""}, []string{file + `1: gets: is missing (the sheet is not complete without it)`}},
+		{"a list missing", []string{"gets = [\"Algo\"]\n", ""}, []string{file + `1: gets: is missing (the page is not complete without it)`}},
 		{"an empty list", []string{`["Algo"]`, `[]`}, []string{file + `6: gets: is empty; write gets = ["Una clave nueva"]`}},
 		{"an item", []string{`"Un correo."`, `" "`}, []string{file + `9: needs: number 2 is empty, or begins or ends with a space`}},
 		{"a line break", []string{`"Un correo."`, `"Un\ncorreo."`}, []string{file + `9: needs: number 2 holds a line break`}},

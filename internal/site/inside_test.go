@@ -567,7 +567,13 @@ func TestDownload(t *testing.T) {
 		page.press("Descargar mis datos", "actual", "una clave equivocada").want(422)
 		w.clock.advance(time.Minute)
 		change := b.get("/clave/cambiar").want(200)
-		change.press("Cambiar clave", "actual", p.Clave, "clave", goodClave, "repita", goodClave, "acuerdo", "si").want(303)
+		typed := []string{"actual", p.Clave, "clave", goodClave, "repita", goodClave, "acuerdo", "si"}
+		// Another text held when the page was opened: nothing is accepted unseen.
+		shown := change.press("Cambiar clave", append(typed, "leido", "0123456789abcdef")...).want(422)
+		if _, inputs := shown.form("Cambiar clave"); inputs.Has("acuerdo") || !strings.Contains(shown.Body.String(), words.Spanish().Text("rule.agreed.changed")) {
+			t.Error("an agreement that changed is not shown again")
+		}
+		shown.press("Cambiar clave", typed...).want(303)
 		a := page.press("Descargar mis datos", "actual", goodClave).want(200)
 		if got := a.Header().Get("Content-Disposition"); !strings.HasPrefix(got, "attachment") || a.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("the file is sent as %q, %q", got, a.Header().Get("Cache-Control"))
@@ -587,8 +593,8 @@ func TestDownload(t *testing.T) {
 		if diff := cmp.Diff(want, keys); diff != "" {
 			t.Errorf("the file's parts (-want +got):\n%s", diff)
 		}
-		text := a.Body.String()
-		for _, want := range []string{p.Number, p.Surnames, p.Birth, p.Email, "Mi teléfono.\\nYa no lo uso.", credential.AgreementVersion, "presencial", "Se ingresó a la cuenta"} {
+		text, agreed := a.Body.String(), DemoInstitution().Agreement
+		for _, want := range []string{p.Number, p.Surnames, p.Birth, p.Email, "Mi teléfono.\\nYa no lo uso.", agreed.Version, agreed.Digest(), "presencial", "Se ingresó a la cuenta"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the file lacks %q", want)
 			}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"aldaba/internal/credential"
+	"aldaba/internal/institution"
 )
 
 // changeView is «Cambio de clave», without a session or in one.
@@ -17,6 +18,14 @@ type changeView struct {
 	Min, Max int
 }
 
+// Terms are the agreement that the page shows.
+func (v changeView) Terms() institution.Agreement { return v.Institution.Agreement }
+
+// Since says from which day the agreement holds.
+func (v changeView) Since() string {
+	return v.T("change.since", "version", v.Terms().Version, "date", v.server.Words.Date(v.Terms().Since))
+}
+
 func (s *Server) showChange(w http.ResponseWriter, r *http.Request) error {
 	return s.changePage(w, r, http.StatusOK, nil)
 }
@@ -24,8 +33,9 @@ func (s *Server) showChange(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) changePage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 	view := changeView{
 		base: s.base(r, s.Words.Text("change.title")).with(p), numberView: s.numberView(r),
-		Inside: s.inside(r), First: r.URL.Query().Has("primera") || r.PostForm.Has("primera"), Agreed: r.PostForm.Get("acuerdo") != "", Keep: r.PostForm.Get("conservar") != "",
-		Min: s.Service.Policy().PasswordMin, Max: s.Service.Policy().PasswordMax,
+		Inside: s.inside(r), First: r.URL.Query().Has("primera") || r.PostForm.Has("primera"), Keep: r.PostForm.Get("conservar") != "",
+		Agreed: r.PostForm.Get("acuerdo") != "" && r.PostForm.Get("leido") == s.Institution.Agreement.Digest(),
+		Min:    s.Service.Policy().PasswordMin, Max: s.Service.Policy().PasswordMax,
 	}
 	if r.Method != http.MethodPost {
 		s.carriedNumber(w, r, &view.numberView)
@@ -52,8 +62,10 @@ func (s *Server) changeClave(w http.ResponseWriter, r *http.Request) error {
 	}
 	in := credential.ChangeForm{
 		Current: r.PostForm.Get("actual"), New: r.PostForm.Get("clave"), Repeat: r.PostForm.Get("repita"),
-		Agreed: r.PostForm.Get("acuerdo") != "", KeepOthers: r.PostForm.Get("conservar") != "",
+		Agreed: r.PostForm.Get("acuerdo") != "", Read: r.PostForm.Get("leido"), KeepOthers: r.PostForm.Get("conservar") != "",
 	}
+	terms := s.Institution.Agreement
+	in.Agreement = credential.Agreement{Version: terms.Version, Language: terms.Language, Digest: terms.Digest()}
 	var held *credential.SessionToken
 	if !r.PostForm.Has("numero") { // the form of a session
 		token, err := s.loggedIn(r)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"aldaba/internal/credential"
 	"aldaba/internal/institution"
@@ -172,8 +173,16 @@ func (s *Server) privacy(w http.ResponseWriter, r *http.Request) error {
 // privacyView tells what is kept of people, why and for how long, from the numbers by
 // which the program deletes it.
 func (s *Server) privacyView(r *http.Request, kept credential.Kept) textView {
-	who := s.part("privacy", "who", "text", "law")
-	who.Texts[0] = s.Words.Text("privacy.who.text", "name", s.Institution.Name)
+	who, of := s.part("privacy", "who", "text", "law"), s.Institution.Privacy
+	who.Texts[0] = s.Words.Text("privacy.who.text", "name", of.Controller)
+	who.Facts = []fact{{s.Words.Text("privacy.who.address"), of.Address}, {s.Words.Text("privacy.who.basis"), strings.Join(of.Basis, " ")}}
+	if of.Delegate != "" {
+		who.Facts = append(who.Facts, fact{s.Words.Text("privacy.who.delegate"), of.Delegate})
+		who.Links = append(who.Links, choice{Value: "mailto:" + of.Delegate, Label: s.Words.Text("privacy.who.write")})
+	}
+	if of.Policy != "" {
+		who.Links = append(who.Links, choice{Value: of.Policy, Label: s.Words.Text("privacy.who.policy")})
+	}
 	what := s.part("privacy", "what", "text")
 	for _, one := range []struct {
 		key  string
@@ -212,11 +221,21 @@ func (s *Server) accessibility(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) accessibilityView(r *http.Request) textView {
 	tell := s.part("accessibility", "tell", "text")
 	tell.Links = []choice{{Value: pathComplaints, Label: s.Words.Text("help.link.complaints")}, {Value: pathHelp, Label: s.Words.Text("help.link.help")}}
-	return s.text(r, "accessibility", []section{
+	sections := []section{
 		s.part("accessibility", "done", "script", "keyboard", "narrow", "time", "forms", "colours"),
 		s.part("accessibility", "tested", "axe", "journey", "width", "paper"),
-		s.part("accessibility", "limits", "people", "captcha", "pdf", "sheets"), tell,
-	})
+		s.part("accessibility", "limits", "people", "captcha", "pdf", "sheets"),
+	}
+	if of := s.Institution.Accessibility; !of.Date.IsZero() {
+		own := s.part("accessibility", "own")
+		own.Texts = of.Texts
+		own.Facts = []fact{{s.Words.Text("accessibility.own.date"), s.Words.Date(of.Date)}, {s.Words.Text("accessibility.own.assessed_by"), of.AssessedBy}}
+		if of.Contact != "" {
+			own.Links = []choice{{Value: "mailto:" + of.Contact, Label: of.Contact}}
+		}
+		sections = append(sections, own)
+	}
+	return s.text(r, "accessibility", append(sections, tell))
 }
 
 func (s *Server) cookies(w http.ResponseWriter, r *http.Request) error {
@@ -241,7 +260,13 @@ func (s *Server) cookiesView(r *http.Request, p credential.Policy) textView {
 	} {
 		all.Facts = append(all.Facts, fact{s.cookieName(c.name), s.Words.Text("cookies.for."+c.name, "life", c.life)})
 	}
-	return s.text(r, "cookies", []section{all, s.part("cookies", "none", "text", "storage"), s.part("cookies", "refuse", "text")})
+	sections := []section{all, s.part("cookies", "none", "text", "storage"), s.part("cookies", "refuse", "text")}
+	if len(s.Institution.Cookies) > 0 {
+		own := s.part("cookies", "own")
+		own.Texts = s.Institution.Cookies
+		sections = append(sections, own)
+	}
+	return s.text(r, "cookies", sections)
 }
 
 // searchable lists what the search finds, besides the sheets: pages by the words of

@@ -54,6 +54,12 @@ func newPagesConfig() Config {
 			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Official: true, Email: "ayuda@example.com",
 			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: sampleOffices,
 			Logo: institution.Logo{File: "logo.svg", Content: []byte("<svg/>")}, Sheets: sampleSheets,
+			Agreement: institution.Agreement{Version: "3", Since: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), Title: "Acuerdo", Paragraphs: []string{"Uno.", "Dos."}, Points: []string{"Punto."}},
+			Privacy: institution.Privacy{
+				Controller: "Instituto Entero", Address: "Calle 1", Delegate: "datos@example.com", Basis: []string{"Ley, art. 1.", "Otra, art. 2."}, Policy: "https://politica.example/",
+			},
+			Accessibility: institution.Statement{Date: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC), AssessedBy: "La unidad", Contact: "todos@example.com", Texts: []string{"Rampa."}},
+			Cookies:       []string{"Otras."},
 		},
 		PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
 	}

@@ -252,6 +252,35 @@ func TestPrivacyTellsTheRetention(t *testing.T) {
 	}
 }
 
+// TestLegalTexts: what the institution answers for stands on its pages, and what it left
+// out leaves no empty part.
+func TestLegalTexts(t *testing.T) {
+	s := newPages(t)
+	r := aRequest(pathPrivacy)
+	read := func(v textView) string { return execute(t, s, shown{"text", "legal", v}) }
+	pages := func() (string, string, string) {
+		return read(s.privacyView(r, credential.Kept{})), read(s.accessibilityView(r)), read(s.cookiesView(r, policyOf(credential.Ficha2026)))
+	}
+	privacy, accessibility, cookies := pages()
+	for _, c := range []struct{ page, part string }{
+		{privacy, "Instituto Entero"}, {privacy, "Calle 1"}, {privacy, "Ley, art. 1. Otra, art. 2."}, {privacy, `href="mailto:datos@example.com"`}, {privacy, `href="https://politica.example/"`},
+		{accessibility, "2 de noviembre de 2026"}, {accessibility, "La unidad"}, {accessibility, "todos@example.com"}, {accessibility, "Rampa."}, {cookies, "Otras."},
+	} {
+		if !strings.Contains(c.page, c.part) {
+			t.Errorf("no %q on its page", c.part)
+		}
+	}
+	s.Institution.Privacy.Delegate, s.Institution.Privacy.Policy, s.Institution.Accessibility, s.Institution.Cookies = "", "", institution.Statement{}, nil
+	privacy, accessibility, cookies = pages()
+	for _, c := range []struct{ page, key string }{
+		{privacy, "privacy.who.delegate"}, {privacy, "privacy.who.policy"}, {accessibility, "accessibility.own.title"}, {cookies, "cookies.own.title"},
+	} {
+		if text := s.Words.Text(c.key); strings.Contains(c.page, text) {
+			t.Errorf("%q stands on a page that has nothing for it", text)
+		}
+	}
+}
+
 func TestLasting(t *testing.T) {
 	s := newPages(t)
 	for d, want := range map[time.Duration]string{

@@ -176,8 +176,10 @@ type dataSession struct {
 }
 
 type dataAgreed struct {
-	Version string `json:"version"`
-	At      string `json:"aceptado"`
+	Version  string `json:"version"`
+	Language string `json:"idioma,omitempty"`
+	Digest   string `json:"huella,omitempty"`
+	At       string `json:"aceptado"`
 }
 
 type dataAct struct {
@@ -255,7 +257,7 @@ func (s *Server) dataOf(e credential.Export) dataFile {
 		file.Sessions = append(file.Sessions, dataSession{s.Words.Text("browser." + x.Browser), moment(x.CreatedAt), moment(x.SeenAt), moment(x.ExpiresAt)})
 	}
 	if !e.AgreedAt.IsZero() {
-		file.Agreement = &dataAgreed{e.Agreement, moment(e.AgreedAt)}
+		file.Agreement = &dataAgreed{e.Agreement.Version, e.Agreement.Language, e.Agreement.Digest, moment(e.AgreedAt)}
 	}
 	for _, act := range e.Acts {
 		file.Acts = append(file.Acts, dataAct{
