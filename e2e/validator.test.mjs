@@ -27,11 +27,12 @@ function documentOf(main, head = '') {
 `;
 }
 
+const DRAWING = '<svg viewBox="0 0 9 9"><rect x="1" width="2" height="2"/></svg>';
 const FIELD = '<label for="numero">Número</label><input id="numero" name="numero" type="text"><button type="submit">Buscar</button>';
 
 test('sound documents have no fault', async () => {
   const summary = '<h2>Hay un problema</h2><p><a href="#numero">Falta</a></p><h1>Prueba</h1>';
-  const page = documentOf(`${summary}<form method="post" action="/x">${FIELD}</form>`, '<link rel="stylesheet" href="/static/x.css">');
+  const page = documentOf(`${summary}<form method="post" action="/x" data-what="x">${FIELD}</form>${DRAWING}<x-widget what="x"></x-widget>`, '<link rel="stylesheet" href="/static/x.css">');
   assert.deepEqual(await faultsOf(page), []);
   const mail = documentOf('<h1>Prueba</h1><table role="presentation" width="100%" cellpadding="0"><tr><td align="center">Hola</td></tr></table>');
   assert.deepEqual(await faultsOf(mail, { isMail: true }), []);
@@ -55,6 +56,11 @@ for (const [what, main, rule, head] of [
   ['an element that is never closed', '<div>Uno', 'close-order'],
   ['an item that closes by itself', '<ul><li>Uno<li>Dos</ul>', 'no-implicit-close'],
   ['a character that nobody knows', '<p>&nada;</p>', 'unrecognized-char-ref'],
+  ['an attribute that nobody knows', '<p alineado="si">Uno</p>', 'aldaba/known-attribute'],
+  ['an attribute of another element', '<p href="/a">Uno</p>', 'aldaba/known-attribute'],
+  ['text beside the items of a list', '<ul>Uno<li>dos</li></ul>', 'aldaba/misplaced-text'],
+  ['a day that is none', '<label for="a">Uno</label><input id="a" type="date" value="ayer">', 'aldaba/date-value'],
+  ['a day that no month has', '<label for="a">Uno</label><input id="a" type="date" value="2026-13-01">', 'aldaba/date-value'],
   ['a style of another origin that may change', '', 'require-sri', '<link rel="stylesheet" href="https://otro.example/x.css">'],
 ]) {
   test(`${what} is found`, async () => {
@@ -68,9 +74,9 @@ test('a document that does not say what it is, is found', async () => {
   assert.deepEqual(found.map(({ rule, line }) => [rule, line]), [['missing-doctype', 1]]);
 });
 
-test('of mails only the old attributes pass', async () => {
-  const found = await faultsOf(documentOf('<h1>Prueba</h1><table><tr><td align="center">Hola</td></tr></table><font>Hola</font>'), { isMail: true });
-  assert.deepEqual(found.map(({ rule }) => rule), ['deprecated']);
+test('of mails only the measures of tables pass', async () => {
+  const found = await faultsOf(documentOf('<h1>Prueba</h1><table><tr><td align="center" bgcolor="#fff">Hola</td></tr></table><font>Hola</font>'), { isMail: true });
+  assert.deepEqual(found.map(({ rule }) => rule).sort(), ['aldaba/known-attribute', 'deprecated']);
 });
 
 // validate runs the command and gives how it ended and what it said.
