@@ -68,7 +68,7 @@ url = "https://servicios.ejemplo.ec/citas?x=1"
 `
 
 // folder is a good one, with pairs of what to replace.
-func folder(t *testing.T, pairs ...string) fstest.MapFS {
+func folder(t testing.TB, pairs ...string) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{
 		mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(goodServices)}, legalFile: {Data: []byte(goodLegal)},
@@ -296,7 +296,10 @@ func TestExample(t *testing.T) {
 	if !slices.Equal(i.Languages, program) || len(i.Remarks) > 0 {
 		t.Errorf("the example has %q, and remarks %q", i.Languages, i.Remarks)
 	}
-	if english := i.In("en"); !strings.Contains(english.Name, "example") || english.Services[0].Group != "Health" || english.Sheets[0].Language != "en" {
+	if a := i.Agreement; a.Version == "" || a.Title != "Acuerdo de uso de clave" || i.Privacy.Delegate == "" || i.Accessibility.Date.IsZero() || len(i.Cookies) == 0 {
+		t.Errorf("the example's legal texts are not complete: %+v, %+v, %+v", a, i.Privacy, i.Accessibility)
+	}
+	if english := i.In("en"); english.Agreement.Title != "Password terms of use" || !strings.Contains(english.Name, "example") || english.Services[0].Group != "Health" || english.Sheets[0].Language != "en" {
 		t.Errorf("the example in English is %s, %+v", english.Name, english.Services[0])
 	}
 	if i = Example(); len(i.Services) == 0 {

@@ -1,10 +1,14 @@
 package institution
 
 import (
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"aldaba/internal/settings"
 )
 
 // The English of the good folder.
@@ -48,7 +52,7 @@ steps = ["One."]
 
 // folderInTwo is a good folder in Spanish and English, with what is replaced, in pairs,
 // in the English first and else in the Spanish. One sheet is translated.
-func folderInTwo(t *testing.T, pairs ...string) fstest.MapFS {
+func folderInTwo(t testing.TB, pairs ...string) fstest.MapFS {
 	t.Helper()
 	english := map[string]string{"en/" + mainFile: englishMain, "en/" + servicesFile: englishServices, "en/" + sheetPath(Generate): englishSheet, "en/" + legalFile: englishLegal}
 	var rest []string
@@ -188,4 +192,33 @@ func TestFilesOfALanguage(t *testing.T) {
 	holdsFaultsIn(t, strange, program, []string{
 		`en/tramites/otro.toml:1: translates no sheet; those there are, in casa/tramites, are "cambio", "desbloqueo", "generar-recuperar"`,
 		"en/service.toml:1: is none of the files that are read"})
+}
+
+// FuzzWords: whatever a translated file holds, each fault is one line that names a line
+// of it, and a folder without faults speaks its language whole.
+func FuzzWords(f *testing.F) {
+	files := []string{mainFile, servicesFile, legalFile, sheetPath(Generate)}
+	for n, text := range []string{englishMain, englishServices, englishLegal, englishSheet} {
+		f.Add(uint8(n), text)
+		f.Add(uint8(n), "[office]\nx=1\n[service.citas.name]\n[case.\"a.b\"]\ngroups=[[1]]")
+	}
+	good := folderInTwo(f)
+	f.Fuzz(func(t *testing.T, which uint8, text string) {
+		folder := maps.Clone(good)
+		folder["en/"+files[int(which)%len(files)]] = &fstest.MapFile{Data: []byte(text)}
+		i, err := Read("casa", folder, false, program)
+		faults, _ := errors.AsType[settings.Faults](err)
+		for _, fault := range faults {
+			if fault.Line < 1 || fault.Line > 1+strings.Count(text, "\n") || strings.ContainsAny(fault.String(), "\n\r") || !strings.HasPrefix(fault.File, "casa/en/") {
+				t.Errorf("%q is no line about a line of the file", fault.String())
+			}
+		}
+		if err != nil {
+			return
+		}
+		english := i.In("en")
+		if english.Services[1].Group == "" || len(english.Agreement.Paragraphs) != 2 || len(english.Sheets[2].Cases[0].Steps) != 2 || english.Hours == "" {
+			t.Errorf("without faults, and not whole: %+v", english)
+		}
+	})
 }

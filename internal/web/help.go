@@ -231,7 +231,8 @@ func (s *Server) accessibilityView(r *http.Request) textView {
 		own.Texts = of.Texts
 		own.Facts = []fact{{s.Words.Text("accessibility.own.date"), s.Words.Date(of.Date)}, {s.Words.Text("accessibility.own.assessed_by"), of.AssessedBy}}
 		if of.Contact != "" {
-			own.Links = []choice{{Value: "mailto:" + of.Contact, Label: of.Contact}}
+			own.Facts = append(own.Facts, fact{s.Words.Text("accessibility.own.contact"), of.Contact})
+			own.Links = []choice{{Value: "mailto:" + of.Contact, Label: s.Words.Text("accessibility.own.write")}}
 		}
 		sections = append(sections, own)
 	}
