@@ -140,7 +140,10 @@ func (s *Service) IssueActivationCode(ctx context.Context, by Actor, n Number, o
 		if err != nil {
 			return err
 		}
-		facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now}
+		facts, err := plainFacts(tx, subject, person, now)
+		if err != nil {
+			return err
+		}
 		err = s.notify(tx, news{subject, MailActivationCode, row.ID, true}, on, facts, now)
 		if err != nil {
 			return err

@@ -8,9 +8,16 @@ type Actor struct {
 	Device  DeviceID // from the device cookie; zero without one
 	Browser string   // kind of device in a word key, such as "android" or "windows"
 	Route   string   // the route pattern of the request
+	// Language is the one they are answered in; empty for none that is known.
+	Language Language
 
 	inside bool // a live session of the person is theirs
 }
+
+// Language names a language by its code (BCP 47), such as "es". The domain writes
+// nothing in any: it keeps which one a person chose, for the mails. Empty stands for
+// the institution's first.
+type Language string
 
 // ActorKind is citizen, staff or system.
 type ActorKind string

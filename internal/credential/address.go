@@ -156,7 +156,7 @@ func (s *Service) AskAddress(ctx context.Context, by Actor, t SessionToken, form
 		p := Procedure{
 			ID: newID(subject.Shard()), Subject: subject, Kind: ChangeAddress, Step: StepOldCode, Policy: s.policy.Name,
 			Reference: newReference(), CreatedAt: now, ExpiresAt: now.Add(mailUnsentLife), HoldUntil: now.Add(s.policy.AddressHold),
-			Typed: Typed{Email: email.Reveal(), Old: old.Email.Reveal()},
+			Typed: Typed{Email: email.Reveal(), Old: old.Email.Reveal(), Language: by.Language},
 		}
 		err = s.queueChange(tx, &p, MailAddressCode, old.Email, person, now)
 		if err == nil {
@@ -224,7 +224,7 @@ func (s *Service) queueChange(tx Tx, p *Procedure, kind MailKind, to Email, pers
 	p.Generation++
 	p.Attempted, p.Accepted = time.Time{}, time.Time{}
 	p.Typed.Refused = false
-	facts := MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now}
+	facts := p.mailFacts(person, now)
 	due := now
 	if kind == MailAddressCode {
 		e, err := ParseEmail(p.Typed.Email)

@@ -182,6 +182,9 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if err != nil {
 		return DeviceID{}, err
 	}
+	if p.Kind == Generate {
+		facts.Language = p.Typed.Language // before it there was no account to have one
+	}
 	err = s.saveClave(tx, by, p, hash, earned, before, now)
 	if err != nil {
 		return DeviceID{}, err
@@ -281,6 +284,7 @@ func (s *Service) saveClave(tx Tx, by Actor, p Procedure, hash string, earned Le
 		account.Answers, account.Image, account.Phone = p.Typed.Bank, p.Typed.Image, NewText(p.Typed.Phone)
 	}
 	account.Clave = hash
+	account.Language = p.Typed.Language
 	account.Level = earned
 	account.ProvenAt = now
 	account.MustChange = false

@@ -213,7 +213,7 @@ func (s *Service) MakeComplaint(ctx context.Context, by Actor, form ComplaintFor
 			err = complaintAct(tx, by, fresh, ActComplaintMade, now)
 		}
 		if err == nil {
-			err = s.mailComplaint(tx, fresh, now)
+			err = s.mailComplaint(tx, by, fresh, now)
 		}
 		c.Number = fresh.Number
 		return err
@@ -271,7 +271,7 @@ func complaintAct(tx Tx, by Actor, c Complaint, act Act, now time.Time) error {
 
 // mailComplaint queues the mail to a typed address. It quotes nothing of what was
 // written, and a mailbox gets so many and no more: nobody writes to others through us.
-func (s *Service) mailComplaint(tx Tx, c Complaint, now time.Time) error {
+func (s *Service) mailComplaint(tx Tx, by Actor, c Complaint, now time.Time) error {
 	if c.Email.IsZero() {
 		return nil
 	}
@@ -296,7 +296,7 @@ func (s *Service) mailComplaint(tx Tx, c Complaint, now time.Time) error {
 	}
 	return tx.QueueMail(Mail{
 		ID: newID(c.ID.Shard()), Kind: kind, To: to, Procedure: c.ID, QueuedAt: now, Due: now,
-		Facts: MailFacts{Reference: c.Number, At: now, LastDay: c.DueAt, HoldUntil: c.ConfirmUntil},
+		Facts: MailFacts{Reference: c.Number, At: now, LastDay: c.DueAt, HoldUntil: c.ConfirmUntil, Language: by.Language},
 	})
 }
 

@@ -280,7 +280,7 @@ func (s *Service) queueActivation(tx Tx, p *Procedure, to Email, person Person, 
 	return true, tx.QueueMail(Mail{
 		ID: newID(p.ID.Shard()), Kind: MailActivation, To: to,
 		Procedure: p.ID, Generation: p.Generation,
-		Facts:    MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now},
+		Facts:    p.mailFacts(person, now),
 		QueuedAt: now, Due: due,
 	})
 }

@@ -74,7 +74,7 @@ func (s *Service) freeze(tx Tx, by Actor, account Account, n Notice, person Pers
 	if err != nil {
 		return err
 	}
-	facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now, Browser: by.Browser, Case: number}
+	facts := MailFacts{GivenName: firstName(person), Reference: newReference(), At: now, Browser: by.Browser, Case: number, Language: account.Language}
 	return s.notify(tx, news{Subject: account.Subject, Kind: MailFrozen}, on, facts, now)
 }
 

@@ -75,6 +75,7 @@ type MailFacts struct {
 	NewMask   string    `json:"new_mask,omitempty"`  // masked new address
 	HoldUntil time.Time `json:"hold_until,omitzero"` // of a change of address; of a complaint when its link ends
 	LastDay   time.Time `json:"last_day,omitzero"`   // on which a request or a complaint is answered
+	Language  Language  `json:"language,omitempty"`  // that it is written in
 }
 
 // MailEnd says how a mail ended.

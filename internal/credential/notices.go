@@ -105,12 +105,8 @@ func (s *Service) homeKey(by Actor) [32]byte {
 	return s.keys.Lookup("home", []byte(by.Network+"\x00"+by.Browser))
 }
 
-// network says what is known of where an act comes from.
-func (s *Service) network(tx Tx, by Actor, subject Subject, now time.Time) (Network, error) {
-	account, err := accountOf(tx, subject)
-	if err != nil {
-		return "", err
-	}
+// network says what is known of where an act comes from that is done to an account.
+func (s *Service) network(tx Tx, by Actor, subject Subject, account Account, now time.Time) (Network, error) {
 	since := now.Add(-homeMemory)
 	if account.ProvenAt.After(since) {
 		since = account.ProvenAt // who was in before may be whom the owner put out
@@ -122,8 +118,27 @@ func (s *Service) network(tx Tx, by Actor, subject Subject, now time.Time) (Netw
 	return NetworkNew, err
 }
 
-// facts is what a notice says of an act of who uses a browser.
+// facts is what a notice says of an act of who uses a browser. It is written in the
+// language that the account had before the act: a notice warns the owner, so whoever
+// did it has no say in how it reads.
 func (s *Service) facts(tx Tx, by Actor, subject Subject, person Person, reference string, now time.Time) (MailFacts, error) {
-	network, err := s.network(tx, by, subject, now)
-	return MailFacts{GivenName: firstName(person), Reference: reference, At: now, Browser: by.Browser, Network: network}, err
+	account, err := accountOf(tx, subject)
+	if err != nil {
+		return MailFacts{}, err
+	}
+	network, err := s.network(tx, by, subject, account, now)
+	return MailFacts{
+		GivenName: firstName(person), Reference: reference, At: now, Browser: by.Browser, Network: network, Language: account.Language,
+	}, err
+}
+
+// plainFacts is what a notice says of an act that nobody did in a browser.
+func plainFacts(tx Tx, subject Subject, person Person, now time.Time) (MailFacts, error) {
+	account, err := accountOf(tx, subject)
+	return MailFacts{GivenName: firstName(person), Reference: newReference(), At: now, Language: account.Language}, err
+}
+
+// mailFacts is what a mail that a procedure waits for says.
+func (p Procedure) mailFacts(person Person, now time.Time) MailFacts {
+	return MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now, Language: p.Typed.Language}
 }

@@ -142,6 +142,8 @@ type Typed struct {
 	Digits   string   `json:"number"` // Number as stored
 	Audience Audience `json:"audience,omitempty"`
 
+	Language Language `json:"language,omitempty"` // of its mails: that of the page where it began
+
 	Asked []PersonalQuestionID `json:"asked,omitempty"` // recover: the three
 
 	Day     int               `json:"day,omitempty"`

@@ -358,7 +358,12 @@ func (s *Service) registeredAddress(tx Tx, c RegisterChange, run RegisterRun, no
 	if c.New.Email.IsZero() {
 		err = keepAddress(tx, c, set)
 	} else {
-		facts := MailFacts{GivenName: firstName(c.New), Reference: newReference(), At: now, NewMask: c.New.Email.Mask()}
+		var facts MailFacts
+		facts, err = plainFacts(tx, c.Subject, c.New, now)
+		if err != nil {
+			return err
+		}
+		facts.NewMask = c.New.Email.Mask()
 		err = s.notify(tx, news{Subject: c.Subject, Kind: MailRegisterChange}, onRecordOnce(before, onRecord(c.Subject, set, c.New)), facts, now)
 		details["reference"] = facts.Reference
 	}

@@ -139,7 +139,7 @@ func (s *Service) Start(ctx context.Context, by Actor, form StartForm) (_ Claim,
 		Reference: newReference(),
 		CreatedAt: now,
 		ExpiresAt: now.Add(s.policy.ProcedureLife),
-		Typed:     Typed{Document: form.Number.Document(), Number: form.Number},
+		Typed:     Typed{Document: form.Number.Document(), Number: form.Number, Language: by.Language},
 	}
 	if form.Kind == Generate {
 		p.Typed.Audience = QuestionsAudience(form.Number.Document(), form.Audience)

@@ -34,7 +34,7 @@ func (s *Service) AskUnlock(ctx context.Context, by Actor, form UnlockForm) (err
 	p := Procedure{
 		ID: newID(subject.Shard()), Subject: subject, Kind: Unlock, Step: StepSent, Policy: s.policy.Name,
 		Reference: newReference(), CreatedAt: now, ExpiresAt: now.Add(s.policy.LinkCap),
-		Typed: Typed{Document: form.Number.Document(), Number: form.Number, Untold: true, AskedAt: now},
+		Typed: Typed{Document: form.Number.Document(), Number: form.Number, Language: by.Language, Untold: true, AskedAt: now},
 	}
 	err = s.store.Update(ctx, subject.Shard(), func(tx Tx) error {
 		err := s.askerHasRoom(tx, by, subject, now)
@@ -185,7 +185,7 @@ func (s *Service) NewClaveBehindUnlock(ctx context.Context, by Actor, l Link) (_
 			ID: claim.ID, Subject: first.Subject, Kind: Recover, Step: StepProve, Policy: s.policy.Name, Browser: s.claimHash(claim),
 			Reference: first.Reference, CreatedAt: now, ExpiresAt: now.Add(s.policy.ProcedureLife),
 			Typed: Typed{
-				Document: first.Typed.Document, Number: first.Typed.Number, Email: first.Typed.Email, Fixed: true, MailProven: true, Begun: first.ID,
+				Document: first.Typed.Document, Number: first.Typed.Number, Language: by.Language, Email: first.Typed.Email, Fixed: true, MailProven: true, Begun: first.ID,
 			},
 		}, now)
 	})

@@ -107,7 +107,7 @@ func (s *Service) queueUntold(tx Tx, p *Procedure, kind MailKind, budget Budget,
 	return to, tx.QueueMail(Mail{
 		ID: newID(p.ID.Shard()), Kind: kind, To: to,
 		Procedure: p.ID, Generation: p.Generation,
-		Facts:    MailFacts{GivenName: firstName(person), Reference: p.Reference, At: now},
+		Facts:    p.mailFacts(person, now),
 		QueuedAt: now, Due: now,
 	})
 }

@@ -76,7 +76,11 @@ func (s *Service) SetAddressInPerson(ctx context.Context, by Actor, n Number, ty
 		if err != nil {
 			return err
 		}
-		facts := MailFacts{GivenName: firstName(v.person), Reference: newReference(), At: now, NewMask: email.Mask()}
+		facts, err := plainFacts(tx, v.subject, v.person, now)
+		if err != nil {
+			return err
+		}
+		facts.NewMask = email.Mask()
 		err = s.notify(tx, news{Subject: v.subject, Kind: MailAddressChanged, InPerson: true}, onRecordOnce(on, []Address{fresh}), facts, now)
 		if err != nil {
 			return err

@@ -25,52 +25,79 @@ const (
 	maxHelp = 300
 )
 
-// Config is what every mail has in common. Words, PublicURL and Institution are
-// required.
+// Config is what every mail has in common. PublicURL and one voice are required.
 type Config struct {
-	Words *words.Language
 	// PublicURL is the address of the site as people see it: http or https,
 	// a host, maybe a path. The links of all mails are made from it alone and
 	// never from a request (security case S11).
-	PublicURL   *url.URL
+	PublicURL *url.URL
+	Demo      bool    // adds the line that says that nothing of it is real
+	Voices    []Voice // the first writes what is for nobody's language in particular
+}
+
+// Voice is how the institution speaks in one language. Words and Institution are
+// required.
+type Voice struct {
+	Words       *words.Language
 	Institution string // name at head and foot of every mail
 	HelpText    string // telephone or address for help, at the foot; may be empty
-	Demo        bool   // adds the line that says that nothing of it is real
 }
 
 // Renderer writes the mails of the outbox. It is safe for concurrent use.
 type Renderer struct {
+	first  writer
+	others map[credential.Language]writer
+}
+
+// writer writes the mails of one language.
+type writer struct {
 	Config
+	Voice
 	html *htmltemplate.Template
 	text *texttemplate.Template
 }
 
 // NewRenderer checks c and reads the templates.
 func NewRenderer(c Config) (*Renderer, error) {
-	if c.Words == nil || c.PublicURL == nil {
-		return nil, errors.New("mail: words and public address are both needed")
+	if c.PublicURL == nil || len(c.Voices) == 0 {
+		return nil, errors.New("mail: public address and words are both needed")
 	}
 	u := *c.PublicURL
 	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("mail: public address %q is not a plain http or https address", u.Redacted())
 	}
 	c.PublicURL = &u
-	c.Institution, c.HelpText = oneLine(c.Institution, maxName*2), oneLine(c.HelpText, maxHelp)
-	if c.Institution == "" {
-		return nil, errors.New("mail: the institution has no name")
-	}
-	r := &Renderer{Config: c}
-	sentence := map[string]any{"t": c.Words.Text}
-	var err error
-	r.html, err = htmltemplate.New("").Funcs(sentence).Option("missingkey=error").ParseFS(templates, "messages/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("mail: %w", err)
-	}
-	r.text, err = texttemplate.New("").Funcs(sentence).Option("missingkey=error").ParseFS(templates, "messages/*.txt")
-	if err != nil {
-		return nil, fmt.Errorf("mail: %w", err)
+	r := &Renderer{others: map[credential.Language]writer{}}
+	for n, v := range c.Voices {
+		w, err := newWriter(c, v)
+		if err != nil {
+			return nil, fmt.Errorf("mail: %w", err)
+		}
+		if n == 0 {
+			r.first = w
+		} else {
+			r.others[v.Words.Code()] = w
+		}
 	}
 	return r, nil
+}
+
+func newWriter(c Config, v Voice) (writer, error) {
+	v.Institution, v.HelpText = oneLine(v.Institution, maxName*2), oneLine(v.HelpText, maxHelp)
+	switch {
+	case v.Words == nil:
+		return writer{}, errors.New("a voice without words")
+	case v.Institution == "":
+		return writer{}, errors.New("the institution has no name")
+	}
+	w := writer{Config: c, Voice: v}
+	sentence := map[string]any{"t": v.Words.Text, "tag": v.Words.Tag}
+	var err error
+	w.html, err = htmltemplate.New("").Funcs(sentence).Option("missingkey=error").ParseFS(templates, "messages/*.html")
+	if err == nil {
+		w.text, err = texttemplate.New("").Funcs(sentence).Option("missingkey=error").ParseFS(templates, "messages/*.txt")
+	}
+	return w, err
 }
 
 // frame is what head and foot of every mail need.
@@ -121,20 +148,27 @@ type noticeView struct {
 	LastDay string // on which a request is answered, in words; empty where there is none
 }
 
-// Render writes the mail for a claimed row of the outbox. The same row always
+// Render writes the mail for a claimed row of the outbox, in its language. The same row always
 // gives the same Message, its ID included. An error means that the row and this
 // version of the program do not fit; it holds no personal data.
 func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 	if o.ID.IsZero() {
 		return Message{}, errors.New("rendering a mail: it has no id")
 	}
+	if w, ok := r.others[o.Facts.Language]; ok {
+		return w.render(o)
+	}
+	return r.first.render(o) // also where a language is spoken no more
+}
+
+func (w writer) render(o credential.Outgoing) (Message, error) {
 	f := frame{
-		Institution: r.Institution,
-		HelpText:    r.HelpText,
-		Host:        r.PublicURL.Host,
-		Demo:        r.Demo,
+		Institution: w.Institution,
+		HelpText:    w.HelpText,
+		Host:        w.PublicURL.Host,
+		Demo:        w.Demo,
 		Name:        oneLine(o.Facts.GivenName, maxName),
-		When:        r.moment(o.Facts.At),
+		When:        w.moment(o.Facts.At),
 		Reference:   oneLine(o.Facts.Reference, maxName),
 	}
 	var view any
@@ -144,37 +178,37 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		if o.Link.ID.IsZero() || len(o.Code) != 6 || o.Life < time.Second {
 			return Message{}, fmt.Errorf("rendering mail %v: an activation without link, code or life", o.ID)
 		}
-		f.Subject = r.Words.Text("mail.activation.subject")
-		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
-		view, page = activationView{frame: f, Kind: string(o.Kind), Life: r.life(o.Life), Code: o.Code}, "activation"
+		f.Subject = w.Words.Text("mail.activation.subject")
+		f.Link = w.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
+		view, page = activationView{frame: f, Kind: string(o.Kind), Life: w.life(o.Life), Code: o.Code}, "activation"
 	case credential.MailUnlock, credential.MailAddressLink:
 		if o.Link.ID.IsZero() || o.Life < time.Second {
 			return Message{}, fmt.Errorf("rendering mail %v: a link without token or life", o.ID)
 		}
-		f.Subject = r.Words.Text("mail." + string(o.Kind) + ".subject")
-		f.Link = r.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
+		f.Subject = w.Words.Text("mail." + string(o.Kind) + ".subject")
+		f.Link = w.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
 		if o.Kind == credential.MailAddressLink {
 			f.Name = "" // nobody has confirmed that whoever reads this address is that person
 		}
-		view, page = activationView{frame: f, Kind: string(o.Kind), Life: r.life(o.Life)}, "unlock"
+		view, page = activationView{frame: f, Kind: string(o.Kind), Life: w.life(o.Life)}, "unlock"
 	case credential.MailAddressCode:
 		if len(o.Code) != 6 || o.Life < time.Second || o.Facts.NewMask == "" {
 			return Message{}, fmt.Errorf("rendering mail %v: a code to the old address without code, life or new address", o.ID)
 		}
-		f.Subject = r.Words.Text("mail.address_code.subject")
+		f.Subject = w.Words.Text("mail.address_code.subject")
 		view = activationView{
-			frame: f, Kind: string(o.Kind), Life: r.life(o.Life), Code: o.Code, Mask: oneLine(o.Facts.NewMask, maxName),
+			frame: f, Kind: string(o.Kind), Life: w.life(o.Life), Code: o.Code, Mask: oneLine(o.Facts.NewMask, maxName),
 		}
 		page = "address_code"
 	case credential.MailComplaint, credential.MailComplaintTaken:
 		if o.Complaint.ID.IsZero() || o.Code == "" || f.Reference == "" || o.Facts.LastDay.IsZero() {
 			return Message{}, fmt.Errorf("rendering mail %v: a complaint without link, code, number or last day", o.ID)
 		}
-		f.Subject = r.Words.Text("mail." + string(o.Kind) + ".subject")
-		v := complaintView{frame: f, Kind: string(o.Kind), Code: o.Code, LastDay: r.Words.Date(o.Facts.LastDay)}
+		f.Subject = w.Words.Text("mail." + string(o.Kind) + ".subject")
+		v := complaintView{frame: f, Kind: string(o.Kind), Code: o.Code, LastDay: w.Words.Date(o.Facts.LastDay)}
 		if o.Kind == credential.MailComplaint {
-			v.Link = r.PublicURL.JoinPath("quejas", "confirmar", o.Complaint.Token()).String()
-			v.Until = r.moment(o.Facts.HoldUntil)
+			v.Link = w.PublicURL.JoinPath("quejas", "confirmar", o.Complaint.Token()).String()
+			v.Until = w.moment(o.Facts.HoldUntil)
 		}
 		view, page = v, "complaint"
 	case credential.MailUnlocked, credential.MailClaveSet, credential.MailClaveRecovered, credential.MailClaveChanged, credential.MailAddressChange, credential.MailRegisterChange,
@@ -183,21 +217,21 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 		if o.Objection.Notice.IsZero() {
 			return Message{}, fmt.Errorf("rendering mail %v: a notice without a way to object", o.ID)
 		}
-		f.Subject = r.Words.Text("mail." + string(o.Kind) + ".subject")
-		f.Link = r.PublicURL.JoinPath("no-fui-yo", o.Objection.Token()).String()
-		v := noticeView{frame: f, Kind: string(o.Kind), Device: r.device(o.Facts.Browser), Case: oneLine(o.Facts.Case, maxName)}
+		f.Subject = w.Words.Text("mail." + string(o.Kind) + ".subject")
+		f.Link = w.PublicURL.JoinPath("no-fui-yo", o.Objection.Token()).String()
+		v := noticeView{frame: f, Kind: string(o.Kind), Device: w.device(o.Facts.Browser), Case: oneLine(o.Facts.Case, maxName)}
 		v.Stuck = o.Kind == credential.MailLocked || o.Kind == credential.MailFrozen
 		if o.Facts.Network != "" {
-			v.Place = r.Words.Text("mail.network." + string(o.Facts.Network))
+			v.Place = w.Words.Text("mail.network." + string(o.Facts.Network))
 		}
 		if o.Repeats > 0 {
-			v.Again = r.Words.Text("mail.notice.again", "n", o.Repeats+1, "when", r.Words.DateTime(o.LatestAt))
+			v.Again = w.Words.Text("mail.notice.again", "n", o.Repeats+1, "when", w.Words.DateTime(o.LatestAt))
 		}
 		if o.Kind == credential.MailAddressChange {
 			if o.Facts.NewMask == "" || o.Facts.HoldUntil.IsZero() {
 				return Message{}, fmt.Errorf("rendering mail %v: a change of address without address or hold", o.ID)
 			}
-			v.Mask, v.Until = oneLine(o.Facts.NewMask, maxName), r.moment(o.Facts.HoldUntil)
+			v.Mask, v.Until = oneLine(o.Facts.NewMask, maxName), w.moment(o.Facts.HoldUntil)
 		}
 		if o.Kind == credential.MailRegisterChange {
 			if o.Facts.NewMask == "" {
@@ -209,7 +243,7 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 			if o.Facts.LastDay.IsZero() {
 				return Message{}, fmt.Errorf("rendering mail %v: a request without its last day", o.ID)
 			}
-			v.LastDay = r.Words.Date(o.Facts.LastDay)
+			v.LastDay = w.Words.Date(o.Facts.LastDay)
 		}
 		if o.Kind == credential.MailAddressChanged {
 			v.Mask = oneLine(o.Facts.NewMask, maxName)
@@ -223,12 +257,12 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 	}
 	m := Message{To: o.To, Subject: f.Subject, Reference: f.Reference, ID: o.ID.String()}
 	var body bytes.Buffer
-	if err := r.text.ExecuteTemplate(&body, page+".txt", view); err != nil {
+	if err := w.text.ExecuteTemplate(&body, page+".txt", view); err != nil {
 		return Message{}, fmt.Errorf("rendering mail %v as text: %w", o.ID, err)
 	}
 	m.Text = body.String()
 	body.Reset()
-	if err := r.html.ExecuteTemplate(&body, page+".html", view); err != nil {
+	if err := w.html.ExecuteTemplate(&body, page+".html", view); err != nil {
 		return Message{}, fmt.Errorf("rendering mail %v as HTML: %w", o.ID, err)
 	}
 	m.HTML = body.String()
@@ -237,31 +271,31 @@ func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 
 // moment writes an instant with the zone it is told in, for those on Galápagos
 // or abroad.
-func (r *Renderer) moment(t time.Time) string {
-	return r.Words.Text("mail.moment", "when", r.Words.DateTime(t))
+func (w writer) moment(t time.Time) string {
+	return w.Words.Text("mail.moment", "when", w.Words.DateTime(t))
 }
 
 // life writes a duration, never promising more than there is. Less than a minute
 // is a demo's.
-func (r *Renderer) life(d time.Duration) string {
+func (w writer) life(d time.Duration) string {
 	minutes := int(d / time.Minute)
 	switch {
 	case minutes < 1:
-		return r.Words.Text("mail.life.seconds", "n", int(d/time.Second))
+		return w.Words.Text("mail.life.seconds", "n", int(d/time.Second))
 	case minutes == 1:
-		return r.Words.Text("mail.life.minute")
+		return w.Words.Text("mail.life.minute")
 	case minutes >= 120 && minutes%60 == 0:
-		return r.Words.Text("mail.life.hours", "n", minutes/60)
+		return w.Words.Text("mail.life.hours", "n", minutes/60)
 	}
-	return r.Words.Text("mail.life.minutes", "n", minutes)
+	return w.Words.Text("mail.life.minutes", "n", minutes)
 }
 
 // device names the kind of device behind a word key.
-func (r *Renderer) device(key string) string {
-	if key = "browser." + key; r.Words.Has(key) {
-		return r.Words.Text(key)
+func (w writer) device(key string) string {
+	if key = "browser." + key; w.Words.Has(key) {
+		return w.Words.Text(key)
 	}
-	return r.Words.Text("browser.unknown")
+	return w.Words.Text("browser.unknown")
 }
 
 // oneLine makes of s one line of at most limit visible characters. A register's

@@ -124,6 +124,8 @@ func (t *tx) PutPerson(s credential.Subject, p credential.Person) error {
 type profile struct {
 	Image credential.SecurityImage `json:"image,omitempty"`
 	Phone string                   `json:"phone,omitempty"`
+
+	Language credential.Language `json:"language,omitempty"`
 }
 
 func accountPlace(column string, s credential.Subject) credential.Place {
@@ -172,7 +174,7 @@ func (t *tx) account(s credential.Subject) (a credential.Account, err error) {
 	}
 	var p profile
 	err = json.Unmarshal(plain, &p)
-	a.Image, a.Phone = p.Image, credential.NewText(p.Phone)
+	a.Image, a.Phone, a.Language = p.Image, credential.NewText(p.Phone), p.Language
 	return a, err
 }
 
@@ -219,7 +221,7 @@ func (t *tx) SaveAccount(a credential.Account) error {
 	if err != nil {
 		return wrap("saving an account", err)
 	}
-	kept, err := json.Marshal(profile{Image: a.Image, Phone: a.Phone.Reveal()})
+	kept, err := json.Marshal(profile{Image: a.Image, Phone: a.Phone.Reveal(), Language: a.Language})
 	if err != nil {
 		return wrap("saving an account", err)
 	}

@@ -5,9 +5,11 @@
 package words
 
 import (
-	_ "embed"
+	"embed"
+	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,12 +21,19 @@ import (
 	"aldaba/internal/credential"
 )
 
-//go:embed es.toml
-var spanishFile string
+// The languages: a file here is one, named by its code. What it must hold is what
+// that of Spanish holds; a test names each sentence that is missing.
+//
+//go:embed *.toml
+var files embed.FS
+
+// spanish is the language that every other one is held to.
+const spanish credential.Language = "es"
 
 // Language is the words of one language. It is read-only after [Load], so that
 // any number of goroutines may share it.
 type Language struct {
+	code  credential.Language
 	texts map[string]string
 }
 
@@ -32,12 +41,12 @@ type Language struct {
 // nested as deep as one likes, whose leaves are texts. A key is the path to its
 // leaf, joined by dots. A leaf that is not a text, or an empty one, is an error
 // that names its key.
-func Load(file string) (*Language, error) {
+func Load(code credential.Language, file string) (*Language, error) {
 	var tree map[string]any
 	if _, err := toml.Decode(file, &tree); err != nil {
 		return nil, fmt.Errorf("words: %w", err)
 	}
-	l := &Language{texts: map[string]string{}}
+	l := &Language{code: code, texts: map[string]string{}}
 	if err := l.add("", tree); err != nil {
 		return nil, err
 	}
@@ -64,18 +73,52 @@ func (l *Language) add(prefix string, tree map[string]any) error {
 	return nil
 }
 
-var spanish = sync.OnceValues(func() (*Language, error) { return Load(spanishFile) })
-
-// Spanish gives the Spanish of Ecuador, read once from the file in the program.
-// A fault in that file would be one of the build (TestSpanish reads it), so that
-// there is no error to handle: every text would then show as missing.
-func Spanish() *Language {
-	l, err := spanish()
-	if err != nil {
-		return &Language{}
+var languages = sync.OnceValues(func() ([]*Language, error) {
+	names, err := files.ReadDir(".")
+	var all []*Language
+	for _, file := range names {
+		text, readErr := files.ReadFile(file.Name())
+		l, loadErr := Load(credential.Language(strings.TrimSuffix(file.Name(), path.Ext(file.Name()))), string(text))
+		if fault := errors.Join(readErr, loadErr); fault != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", file.Name(), fault))
+			continue
+		}
+		all = append(all, l)
 	}
-	return l
+	slices.SortStableFunc(all, func(a, b *Language) int {
+		switch spanish {
+		case a.code:
+			return -1
+		case b.code:
+			return 1
+		}
+		return strings.Compare(string(a.code), string(b.code))
+	})
+	return all, err
+})
+
+// Languages gives every language there are words of, Spanish first, read once from
+// the files in the program. A fault in a file would be one of the build
+// (TestLanguages reads them), so that there is no error to handle.
+func Languages() []*Language {
+	all, err := languages()
+	if err != nil {
+		return []*Language{{code: spanish}} // every text shows as missing
+	}
+	return slices.Clone(all)
 }
+
+// Spanish gives the Spanish of Ecuador.
+func Spanish() *Language { return Languages()[0] }
+
+// Code is the language's own, such as "es": the name of its file.
+func (l *Language) Code() credential.Language { return l.code }
+
+// Tag is the language as a page declares it (BCP 47), such as "es-EC".
+func (l *Language) Tag() string { return l.Text("language.tag") }
+
+// Name is what the language calls itself.
+func (l *Language) Name() string { return l.Text("language.name") }
 
 // Text gives the sentence for a key. The arguments are pairs of a name and its
 // value; each {name} in the sentence becomes the value as [fmt.Sprint] writes

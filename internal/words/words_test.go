@@ -1,6 +1,8 @@
 package words
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,24 +10,57 @@ import (
 	"aldaba/internal/credential"
 )
 
-func TestSpanish(t *testing.T) {
-	l, err := Load(spanishFile)
+func TestLanguages(t *testing.T) {
+	all, err := languages()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.Keys()) < 120 {
-		t.Errorf("%d keys, want them all", len(l.Keys()))
+	if len(all) < 2 || all[0] != Spanish() || len(Spanish().Keys()) < 1500 {
+		t.Fatalf("%d languages, %d keys in Spanish; want Spanish first, and all keys", len(all), len(Spanish().Keys()))
 	}
-	if first, again := Spanish(), Spanish(); first != again {
-		t.Error("Spanish() reads the file again")
+	for _, l := range all {
+		t.Run(string(l.Code()), func(t *testing.T) {
+			for _, key := range l.Keys() {
+				text := l.Text(key)
+				if strings.Contains(text, "[[") || strings.TrimSpace(text) != text {
+					t.Errorf("%s = %q", key, text)
+				}
+				if strings.Count(text, "{") != strings.Count(text, "}") {
+					t.Errorf("%s = %q has an odd brace", key, text)
+				}
+			}
+			complete(t, l)
+		})
+	}
+}
+
+// own reports whether a key is one of which each language has its own: words that
+// mean the same to the search.
+func own(key string) bool { return strings.HasPrefix(key, "search.same.") }
+
+var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+
+// complete names each sentence that a language lacks, has too many, or has with other
+// {names} than Spanish: what it would say without them is not the same.
+func complete(t *testing.T, l *Language) {
+	t.Helper()
+	names := func(text string) []string {
+		found := placeholder.FindAllString(text, -1)
+		slices.Sort(found)
+		return slices.Compact(found)
 	}
 	for _, key := range Spanish().Keys() {
-		text := Spanish().Text(key)
-		if strings.Contains(text, "[[") || strings.TrimSpace(text) != text {
-			t.Errorf("%s = %q", key, text)
+		switch {
+		case own(key):
+		case !l.Has(key):
+			t.Errorf("%s.toml lacks %s: %q in Spanish", l.Code(), key, Spanish().Text(key))
+		case !slices.Equal(names(l.Text(key)), names(Spanish().Text(key))):
+			t.Errorf("%s.toml: %s = %q, want the {names} of %q", l.Code(), key, l.Text(key), Spanish().Text(key))
 		}
-		if strings.Count(text, "{") != strings.Count(text, "}") {
-			t.Errorf("%s = %q has an odd brace", key, text)
+	}
+	for _, key := range l.Keys() {
+		if !own(key) && !Spanish().Has(key) {
+			t.Errorf("%s.toml has %s, which nobody asks for", l.Code(), key)
 		}
 	}
 }
@@ -38,14 +73,14 @@ func TestLoadRefuses(t *testing.T) {
 		"empty":      {"[a.b]\nc = \" \"", "a.b.c"},
 		"same twice": {"[a]\nb = \"x\"\nb = \"y\"", "words: toml"},
 	} {
-		if _, err := Load(tt.file); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := Load("es", tt.file); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: Load() = %v, want it to name %q", name, err, tt.want)
 		}
 	}
 }
 
 func TestText(t *testing.T) {
-	l, err := Load("[mail]\nsubject = \"Hola, {name}: {n} de {n}\"\nplain = \"a {b}\"")
+	l, err := Load("es", "[mail]\nsubject = \"Hola, {name}: {n} de {n}\"\nplain = \"a {b}\"")
 	if err != nil {
 		t.Fatal(err)
 	}
