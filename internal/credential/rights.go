@@ -177,6 +177,7 @@ type ExportedAccount struct {
 	ProvenAt  time.Time // when the clave was last set by a proof
 	Phone     Text
 	Image     SecurityImage
+	Language  Language             // of the notices; empty for the institution's first
 	Questions []PersonalQuestionID // that were answered
 }
 
@@ -205,7 +206,7 @@ func (s *Service) ExportData(ctx context.Context, by Actor, t SessionToken, curr
 		v = Export{At: now, Person: again.person}
 		account, err := tx.Account(subject)
 		v.Account = ExportedAccount{
-			Level: account.Level, CreatedAt: account.CreatedAt, ProvenAt: account.ProvenAt, Phone: account.Phone, Image: account.Image,
+			Level: account.Level, CreatedAt: account.CreatedAt, ProvenAt: account.ProvenAt, Phone: account.Phone, Image: account.Image, Language: account.Language,
 			Questions: account.Answers.Questions,
 		}
 		if err == nil {

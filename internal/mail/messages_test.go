@@ -24,8 +24,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func newRenderer(tb testing.TB, change func(*Config)) *Renderer {
 	tb.Helper()
 	c := Config{
-		Words: words.Spanish(), PublicURL: &url.URL{Scheme: "https", Host: "clave.institucion.test"},
-		Institution: "Institución Ñandú", HelpText: "teléfono 140",
+		PublicURL: &url.URL{Scheme: "https", Host: "clave.institucion.test"},
+	}
+	for _, l := range words.Languages() {
+		c.Voices = append(c.Voices, Voice{Words: l, Institution: "Institución Ñandú", HelpText: "teléfono 140"})
 	}
 	if change != nil {
 		change(&c)
@@ -141,8 +143,22 @@ func TestRenderGolden(t *testing.T) {
 			golden(t, string(kind)+".html.golden", m.HTML)
 		})
 	}
+	// Markup is the same in every language: that of the others shows in one mail.
+	for _, l := range words.Languages()[1:] {
+		for _, kind := range allKinds {
+			t.Run(string(l.Code())+"/"+string(kind), func(t *testing.T) {
+				o := anOutgoing(t, kind, 1)
+				o.Facts.Language = l.Code()
+				m := mustRender(t, newRenderer(t, nil), o)
+				golden(t, string(l.Code())+"."+string(kind)+".txt.golden", "Subject: "+m.Subject+"\n\n"+m.Text)
+				if kind == credential.MailActivation {
+					golden(t, string(l.Code())+"."+string(kind)+".html.golden", m.HTML)
+				}
+			})
+		}
+	}
 	t.Run("demo", func(t *testing.T) {
-		r := newRenderer(t, func(c *Config) { c.Demo, c.HelpText = true, "" })
+		r := newRenderer(t, func(c *Config) { c.Demo, c.Voices[0].HelpText = true, "" })
 		o := anOutgoing(t, credential.MailActivation, 1)
 		o.Facts.GivenName = ""
 		m := mustRender(t, r, o)
@@ -437,7 +453,8 @@ func TestRenderRefuses(t *testing.T) {
 
 func TestNewRendererRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Config){
-		"no words":   func(c *Config) { c.Words = nil },
+		"no voice":   func(c *Config) { c.Voices = nil },
+		"no words":   func(c *Config) { c.Voices[0].Words = nil },
 		"no address": func(c *Config) { c.PublicURL = nil },
 		"no host":    func(c *Config) { c.PublicURL = &url.URL{Scheme: "https"} },
 		"script":     func(c *Config) { c.PublicURL = &url.URL{Scheme: "javascript", Host: "a.test"} },
@@ -445,13 +462,25 @@ func TestNewRendererRefuses(t *testing.T) {
 		"password": func(c *Config) {
 			c.PublicURL = &url.URL{Scheme: "https", Host: "a.test", User: url.UserPassword("a", "b")}
 		},
-		"no institution": func(c *Config) { c.Institution = " \n" },
+		"no institution": func(c *Config) { c.Voices[0].Institution = " \n" },
 	} {
-		c := Config{Words: words.Spanish(), PublicURL: &url.URL{Scheme: "https", Host: "a.test"}, Institution: "Institución"}
+		c := Config{PublicURL: &url.URL{Scheme: "https", Host: "a.test"}, Voices: []Voice{{Words: words.Spanish(), Institution: "Institución"}}}
 		change(&c)
 		if _, err := NewRenderer(c); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// TestRenderWhereNobodySpeaks holds that a mail whose language this program has no
+// words for is written in the first.
+func TestRenderWhereNobodySpeaks(t *testing.T) {
+	r := newRenderer(t, nil)
+	plain := anOutgoing(t, credential.MailClaveSet, 1)
+	foreign := plain
+	foreign.Facts.Language = "tlh"
+	if got, want := mustRender(t, r, foreign), mustRender(t, r, plain); got.Text != want.Text || got.HTML != want.HTML {
+		t.Errorf("got %q", got.Subject)
 	}
 }
 

@@ -265,7 +265,7 @@ func (w *world) waitFor(what string, ready func() bool) {
 func (w *world) mails(to, subject string) []mailbox.Message {
 	var found []mailbox.Message
 	for _, m := range w.box.Messages(to) {
-		if subject == "" || m.Subject == subject {
+		if subject == "" || m.Subject == subject || spanishOf()[m.Subject] == subject {
 			found = append(found, m)
 		}
 	}
@@ -307,12 +307,29 @@ func linkIn(t testing.TB, m mailbox.Message, prefix string) string {
 	return ""
 }
 
+// labels gives how a line of a mail with a label begins, in every language.
+func labels(label string) []string {
+	all := []string{label + ": "}
+	for _, key := range words.Spanish().Keys() {
+		if !strings.HasPrefix(words.Spanish().Text(key), label+": {") {
+			continue
+		}
+		for _, l := range words.Languages()[1:] {
+			begin, _, _ := strings.Cut(l.Text(key), "{")
+			all = append(all, begin)
+		}
+	}
+	return all
+}
+
 // lineIn gives what follows "label: " on a line of a mail.
 func lineIn(t testing.TB, m mailbox.Message, label string) string {
 	t.Helper()
 	for line := range strings.Lines(m.Text) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), label+": "); ok {
-			return value
+		for _, begin := range labels(label) {
+			if value, ok := strings.CutPrefix(strings.TrimSpace(line), begin); ok {
+				return value
+			}
 		}
 	}
 	t.Fatalf("no line %q in:\n%s", label, m.Text)
@@ -362,8 +379,29 @@ func (b *browser) sendContext(ctx context.Context, method, path string, form url
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
+	if spoken := a.Header().Get("Content-Language"); spoken != "" && spoken != words.Spanish().Tag() {
+		for n := range a.root.Descendants() {
+			if text, ok := spanishOf()[strings.Join(strings.Fields(n.Data), " ")]; ok && n.Type == html.TextNode {
+				n.Data = text
+			}
+		}
+	}
 	return a
 }
+
+// spanishOf gives the Spanish of every sentence of the other languages, so that a
+// test reads a page in whatever language it was sent.
+var spanishOf = sync.OnceValue(func() map[string]string {
+	all := map[string]string{}
+	for _, l := range words.Languages()[1:] {
+		for _, key := range l.Keys() {
+			if words.Spanish().Has(key) {
+				all[l.Text(key)] = words.Spanish().Text(key)
+			}
+		}
+	}
+	return all
+})
 
 // peek sends for a test that compares bytes: nobody reads the page, so the answer
 // has no root. Parsing it would cost as much as serving it.

@@ -127,10 +127,12 @@ func (s *Site) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	renderer, err := mail.NewRenderer(mail.Config{
-		Words: words.Spanish(), PublicURL: c.PublicURL, Institution: c.Institution.Name,
-		HelpText: c.Institution.PhoneText + " · " + c.Institution.Email, Demo: c.Demo != nil,
-	})
+	spoken := words.Languages()
+	var voices []mail.Voice
+	for _, l := range spoken {
+		voices = append(voices, mail.Voice{Words: l, Institution: c.Institution.Name, HelpText: c.Institution.PhoneText + " · " + c.Institution.Email})
+	}
+	renderer, err := mail.NewRenderer(mail.Config{PublicURL: c.PublicURL, Demo: c.Demo != nil, Voices: voices})
 	if err != nil {
 		return err
 	}
@@ -149,7 +151,7 @@ func (s *Site) build(ctx context.Context) error {
 		return err
 	}
 	s.Web, err = web.New(web.Config{
-		Service: s.Service, Figures: s.Stats.Published, Words: words.Spanish(), PublicURL: c.PublicURL,
+		Service: s.Service, Figures: s.Stats.Published, Languages: spoken, PublicURL: c.PublicURL,
 		Institution: c.Institution, Logger: c.Logger, Demo: c.Demo, Now: c.Now, Proxies: c.Proxies,
 		Observe: s.figures.request,
 	})

@@ -17,6 +17,7 @@ const (
 	cookieSession   = "sesion"      // a log-in
 	cookieDevice    = "dispositivo" // a browser that finished a procedure
 	cookieNumber    = "numero"      // a number just typed, sealed, for the page that comes next
+	cookieLanguage  = "idioma"      // the language that was chosen
 )
 
 // linkCookieLife bounds how long a link waits in its cookie: its own end is
@@ -105,6 +106,8 @@ func (s *Server) actor(r *http.Request) credential.Actor {
 		Device:  device,
 		Browser: browserKind(r.UserAgent()),
 		Route:   eventOf(r).route,
+
+		Language: s.Words.Code(),
 	}
 }
 

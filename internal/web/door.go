@@ -47,10 +47,13 @@ func (s *Server) notOpen(key string) handler {
 
 // Staff is the staff listener's site. Its pages are not open yet, and say so, in
 // a frame without the citizens' links: their pages are not on this listener.
-func (s *Server) Staff() http.Handler {
+func (s *Server) Staff() http.Handler { return s.spoken.handler((*Server).staffSite) }
+
+func (s *Server) staffSite() http.Handler {
 	staff := *s
 	staff.staff = true
 	mux := http.NewServeMux()
+	staff.routes = mux
 	mux.Handle("GET /{$}", staff.page("GET /{$}", staff.notOpen("counter")))
 	mux.Handle("GET /static/{hash}/{file}", staff.page("GET /static/{hash}/{file}", staff.static))
 	mux.Handle("GET /favicon.ico", staff.page("GET /favicon.ico", staff.favicon))

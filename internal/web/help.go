@@ -258,6 +258,7 @@ func (s *Server) cookiesView(r *http.Request, p credential.Policy) textView {
 		{cookieLink, s.lasting(linkCookieLife)},
 		{cookieNumber, s.lasting(credential.SealedNumberLife)},
 		{cookieComplaint, s.lasting(complaintCookieLife)},
+		{cookieLanguage, s.lasting(languageLife)},
 	} {
 		all.Facts = append(all.Facts, fact{s.cookieName(c.name), s.Words.Text("cookies.for."+c.name, "life", c.life)})
 	}

@@ -322,6 +322,7 @@ type base struct {
 	CanExtend   bool
 	Extended    bool        // more time was asked for just now
 	Public      *publicView // nil where the page is for who asked for it alone
+	Languages   []choice    // the other ones that there are, with this page in them; Hint is the language's tag
 	server      *Server
 }
 
@@ -329,7 +330,7 @@ func (s *Server) base(r *http.Request, title string) base {
 	return base{
 		Title: title, Institution: s.Institution, Staff: s.staff, Path: r.URL.Path, server: s,
 		Demo: s.Demo != nil, Mailbox: s.Demo != nil && s.Demo.Mails != nil, Clock: s.clockMoved(),
-		Session: s.cookie(r, cookieSession) != "",
+		Session: s.cookie(r, cookieSession) != "", Languages: s.otherLanguages(r),
 	}
 }
 
@@ -366,6 +367,9 @@ func (b base) AtSign(address string) []string {
 	return strings.SplitAfterN(address, "@", 2)
 }
 
+// Tag is the language of the page, as it declares it.
+func (b base) Tag() string { return b.server.Words.Tag() }
+
 // Moment writes an instant given in RFC 3339 in words; what is none stays as it is.
 func (b base) Moment(text string) string {
 	at, err := time.Parse(time.RFC3339, text)
@@ -381,6 +385,8 @@ func (b base) Has(key string) bool { return b.server.Words.Has(key) }
 // render executes the page whole, then writes headers, status and body. It is
 // the only place that writes HTML.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, view any) {
+	w.Header().Set("Content-Language", s.Words.Tag())
+	w.Header().Add("Vary", "Accept-Language, Cookie")
 	var body bytes.Buffer
 	p, ok := s.pages[name]
 	err := errors.New("no such page")

@@ -33,7 +33,8 @@ import (
 // newPages gives a server that can render and nothing else.
 func newPages(t *testing.T) *Server {
 	t.Helper()
-	s := &Server{Config: newPagesConfig()}
+	s := &Server{Config: newPagesConfig(), Words: words.Spanish()}
+	s.spoken = &spoken{sites: []*Server{s}}
 	var err error
 	s.assets, err = loadAssets(s.Institution)
 	if err != nil {
@@ -49,7 +50,7 @@ func newPages(t *testing.T) *Server {
 // newPagesConfig is what such a server is made of.
 func newPagesConfig() Config {
 	return Config{
-		Words: words.Spanish(),
+		Languages: words.Languages(),
 		Institution: institution.Institution{
 			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Official: true, Email: "ayuda@example.com",
 			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: sampleOffices,
@@ -583,8 +584,25 @@ func execute(t *testing.T, s *Server, one shown) string {
 	return body.String()
 }
 
+// newPagesIn is newPages in each language.
+func newPagesIn(t *testing.T) []*Server {
+	first := newPages(t)
+	first.spoken = &spoken{}
+	for _, l := range words.Languages() {
+		s := *first
+		s.Words = l
+		first.spoken.sites = append(first.spoken.sites, &s)
+	}
+	return first.spoken.sites
+}
+
 func TestEveryPage(t *testing.T) {
-	s := newPages(t)
+	for _, s := range newPagesIn(t) {
+		t.Run(string(s.Words.Code()), func(t *testing.T) { everyPage(t, s) })
+	}
+}
+
+func everyPage(t *testing.T, s *Server) {
 	seen := map[string]bool{}
 	for _, one := range views(s) {
 		t.Run(one.name+"/"+one.as, func(t *testing.T) {
@@ -1088,7 +1106,7 @@ func newSite(t *testing.T, demo *Demo) *Server {
 func newSiteOf(t *testing.T, of institution.Institution, demo *Demo) *Server {
 	t.Helper()
 	s, err := New(Config{
-		Service: new(credential.Service), Words: words.Spanish(), PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
+		Service: new(credential.Service), Languages: words.Languages(), PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
 		Institution: of, Demo: demo, Now: time.Now,
 		Figures: func(context.Context) (*stats.Published, error) { return sampleFigures(), nil },
 	})
@@ -1115,50 +1133,57 @@ func TestBothListenersPages(t *testing.T) {
 		{"citizens", s.Citizens(), []string{"/", "/ingresar", "/no-existe", PathStart + "/prueba", PathLink}, 10},
 		{"staff", s.Staff(), []string{"/", "/no-existe", "/ayuda"}, 3},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			seen := map[string]bool{}
-			todo := slices.Clone(tt.start)
-			for len(todo) > 0 {
-				path := todo[0]
-				todo = todo[1:]
-				if seen[path] {
-					continue
-				}
-				seen[path] = true
-				w := httptest.NewRecorder()
-				tt.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
-				if w.Code >= 400 && !slices.Contains(tt.start, path) || w.Code >= 500 {
-					t.Errorf("%s: %d", path, w.Code)
-				}
-				body := w.Body.String()
-				if i := strings.Index(body, "[["); i >= 0 {
-					t.Errorf("%s: a missing sentence: %s", path, body[i:min(len(body), i+60)])
-				}
-				if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") || strings.HasSuffix(path, "/html") {
-					continue
-				}
-				checkDocument(t, path, body)
-				doc, err := html.Parse(strings.NewReader(body))
-				if err != nil {
-					t.Fatal(err)
-				}
-				for n := range doc.Descendants() {
-					for _, name := range []string{"href", "src"} {
-						u, err := url.Parse(attribute(n, name))
-						if err != nil {
-							t.Errorf("%s: %v", path, err)
-							continue
-						}
-						if u.Path != "" && u.Scheme == "" && !strings.HasPrefix(u.Path, PathLink+"/") {
-							todo = append(todo, u.Path)
+		for _, l := range words.Languages() {
+			t.Run(tt.name+"/"+string(l.Code()), func(t *testing.T) {
+				seen := map[string]bool{}
+				todo := slices.Clone(tt.start)
+				for len(todo) > 0 {
+					path := todo[0]
+					todo = todo[1:]
+					if seen[path] {
+						continue
+					}
+					seen[path] = true
+					w := httptest.NewRecorder()
+					r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+					r.Header.Set("Accept-Language", l.Tag())
+					tt.handler.ServeHTTP(w, r)
+					if w.Code >= 400 && !slices.Contains(tt.start, path) || w.Code >= 500 {
+						t.Errorf("%s: %d", path, w.Code)
+					}
+					body := w.Body.String()
+					if i := strings.Index(body, "[["); i >= 0 {
+						t.Errorf("%s: a missing sentence: %s", path, body[i:min(len(body), i+60)])
+					}
+					if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") || strings.HasSuffix(path, "/html") {
+						continue
+					}
+					if !strings.Contains(body, `lang="`+l.Tag()+`"`) && !strings.HasPrefix(path, "/demo/correo/") {
+						t.Errorf("%s: not in %s", path, l.Tag())
+					}
+					checkDocument(t, string(l.Code())+path, body)
+					doc, err := html.Parse(strings.NewReader(body))
+					if err != nil {
+						t.Fatal(err)
+					}
+					for n := range doc.Descendants() {
+						for _, name := range []string{"href", "src"} {
+							u, err := url.Parse(attribute(n, name))
+							if err != nil {
+								t.Errorf("%s: %v", path, err)
+								continue
+							}
+							if u.Path != "" && u.Scheme == "" && !strings.HasPrefix(u.Path, PathLink+"/") {
+								todo = append(todo, u.Path)
+							}
 						}
 					}
 				}
-			}
-			if len(seen) < tt.least {
-				t.Errorf("only %d pages seen", len(seen))
-			}
-		})
+				if len(seen) < tt.least {
+					t.Errorf("only %d pages seen", len(seen))
+				}
+			})
+		}
 	}
 }
 

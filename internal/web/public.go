@@ -2,24 +2,37 @@ package web
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
 // publicView is what a page that anybody may find and pass on says of itself to
 // search engines and to whoever shows its address.
 type publicView struct {
-	Text    string // what it is about
-	Address string
-	Picture string // address of the picture beside it
-	Index   bool   // search engines may show it: not in a demo or an example
-	Query   string // what was searched for
+	Text    string   // what it is about
+	Address string   // in the language of the page
+	Locale  string   // the same language, as who shows the address wants it written
+	InOther []choice // the addresses of the page in every language, by its tag
+	Picture string   // address of the picture beside it
+	Index   bool     // search engines may show it: not in a demo or an example
+	Query   string   // what was searched for
 }
 
 // public is base for such a page.
 func (s *Server) public(r *http.Request, title, text string) base {
 	b := s.base(r, title)
 	root := s.PublicURL.Scheme + "://" + s.PublicURL.Host
-	b.Public = &publicView{Text: text, Address: root + r.URL.EscapedPath(), Index: s.Demo == nil && s.Institution.Official}
+	b.Public = &publicView{Text: text, Locale: strings.ReplaceAll(s.Words.Tag(), "-", "_"), Index: s.Demo == nil && s.Institution.Official}
+	for _, one := range s.spoken.sites {
+		address := root + r.URL.EscapedPath()
+		if one != s.spoken.sites[0] {
+			address += "?" + paramLanguage + "=" + string(one.Words.Code())
+		}
+		if one.Words == s.Words {
+			b.Public.Address = address
+		}
+		b.Public.InOther = append(b.Public.InOther, choice{Value: address, Label: one.Words.Tag()})
+	}
 	picture, err := s.assets.url("social.png")
 	if err == nil {
 		b.Public.Picture = root + picture

@@ -21,6 +21,7 @@ import (
 	"aldaba/internal/credential"
 	"aldaba/internal/institution"
 	"aldaba/internal/stats"
+	"aldaba/internal/words"
 )
 
 // exampleSite is the example's site as its own institution would run it, or as a demo.
@@ -73,7 +74,7 @@ func TestSearch(t *testing.T) {
 func FuzzFind(f *testing.F) {
 	f.Add("¿Cómo recupero mi clave?")
 	f.Add("ǅ\u0301 ﬃ 𝟙")
-	s := &Server{Config: newPagesConfig()}
+	s := &Server{Config: newPagesConfig(), Words: words.Spanish()}
 	index := s.entries(policyOf(credential.Guia))
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, word := range folded(query) {

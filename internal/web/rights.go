@@ -149,6 +149,7 @@ type dataAccount struct {
 	Proven    string   `json:"comprobada"`
 	Phone     string   `json:"telefono,omitempty"`
 	Image     string   `json:"imagen_de_seguridad,omitempty"`
+	Language  string   `json:"idioma,omitempty"`
 	Questions []string `json:"preguntas_personales"`
 }
 
@@ -226,7 +227,7 @@ func (s *Server) dataOf(e credential.Export) dataFile {
 			Birth: p.Birth.ISO(), Audiences: []string{}, Facts: []dataFact{},
 		},
 		Account: dataAccount{
-			Level: int(a.Level), LevelName: a.Level.String(), Made: moment(a.CreatedAt), Proven: moment(a.ProvenAt), Phone: a.Phone.Reveal(), Questions: []string{},
+			Level: int(a.Level), LevelName: a.Level.String(), Made: moment(a.CreatedAt), Proven: moment(a.ProvenAt), Phone: a.Phone.Reveal(), Language: string(a.Language), Questions: []string{},
 		},
 		Addresses: []dataAddress{}, Former: []dataAddress{}, Sessions: []dataSession{}, Acts: []dataAct{}, Requests: []dataRequest{}, Complaints: []dataComplaint{}, Cases: []dataCase{},
 	}

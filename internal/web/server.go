@@ -22,7 +22,7 @@ import (
 // Config is what a [Server] is made of.
 type Config struct {
 	Service     *credential.Service
-	Words       *words.Language
+	Languages   []*words.Language       // the first for browsers that ask for none of them
 	PublicURL   *url.URL                // where citizens reach the site; https decides the cookies
 	Institution institution.Institution // who runs it, for header, footer, help and the services behind the clave
 	Logger      *slog.Logger            // one line per request; discarded when nil
@@ -35,9 +35,13 @@ type Config struct {
 	Figures func(context.Context) (*stats.Published, error)
 }
 
-// Server is the citizens' site.
+// Server is the citizens' site, in one language: there is one for each, and they
+// differ in their words alone (language.go).
 type Server struct {
 	Config
+	Words  *words.Language // that it speaks
+	spoken *spoken         // all languages; shared
+	routes *http.ServeMux  // of this site
 	pages  map[string]*page
 	assets assets
 	index  []entry // what the search finds
@@ -48,19 +52,14 @@ type Server struct {
 
 // New checks the configuration, reads the templates and makes the site.
 func New(c Config) (*Server, error) {
-	if c.Service == nil || c.Words == nil || c.PublicURL == nil || c.Now == nil || c.Figures == nil {
+	if c.Service == nil || len(c.Languages) == 0 || c.PublicURL == nil || c.Now == nil || c.Figures == nil {
 		return nil, errors.New("web: service, words, public URL, clock and figures are all needed")
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Config: c, secure: c.PublicURL.Scheme == "https", origin: http.NewCrossOriginProtection()}
-	// Browsers too old to say whence a form comes are judged by their Origin, which
-	// a proxy that changes the Host header would make another site's.
-	err := s.origin.AddTrustedOrigin(c.PublicURL.Scheme + "://" + c.PublicURL.Host)
-	if err != nil {
-		return nil, fmt.Errorf("web: %w", err)
-	}
+	s := &Server{Config: c, secure: c.PublicURL.Scheme == "https"}
+	var err error
 	s.assets, err = loadAssets(c.Institution)
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
@@ -69,8 +68,19 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s.index = s.entries(c.Service.Policy())
-	return s, nil
+	s.spoken, err = s.inEach(c.Languages)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	return s.spoken.sites[0], nil
+}
+
+// sameOrigin refuses the forms of other sites. Browsers too old to say whence a form
+// comes are judged by their Origin, which a proxy that changes the Host header would
+// make another site's.
+func sameOrigin(public *url.URL) (*http.CrossOriginProtection, error) {
+	origin := http.NewCrossOriginProtection()
+	return origin, origin.AddTrustedOrigin(public.Scheme + "://" + public.Host)
 }
 
 // Limits of what a request may bring. The longest honest form (ten answers of
@@ -127,9 +137,13 @@ const (
 	pathUnlock        = "/clave/desbloquear"
 )
 
-// Citizens is the whole site: route table and middleware.
-func (s *Server) Citizens() http.Handler {
+// Citizens is the whole site, in every language.
+func (s *Server) Citizens() http.Handler { return s.spoken.handler((*Server).citizens) }
+
+// citizens is the site in one language: route table and middleware.
+func (s *Server) citizens() http.Handler {
 	mux := http.NewServeMux()
+	s.routes = mux
 	handle := func(pattern string, h handler) { mux.Handle(pattern, s.page(pattern, h)) }
 
 	handle("GET /{$}", s.door)

@@ -172,7 +172,7 @@ func (s *Server) structured(v sheetView) map[string]any {
 		begin = root + begin
 	}
 	provider := map[string]any{"@type": "GovernmentOrganization", "name": s.Institution.Name, "url": root + "/"}
-	channel := map[string]any{"@type": "ServiceChannel", "name": v.Sheet.Channel, "serviceUrl": begin, "availableLanguage": "es"}
+	channel := map[string]any{"@type": "ServiceChannel", "name": v.Sheet.Channel, "serviceUrl": begin, "availableLanguage": s.spoken.tags()}
 	if s.Institution.Phone != "" {
 		provider["telephone"] = s.Institution.Phone
 		channel["servicePhone"] = map[string]any{"@type": "ContactPoint", "telephone": s.Institution.Phone, "contactType": v.Sheet.Unit}
@@ -182,7 +182,7 @@ func (s *Server) structured(v sheetView) map[string]any {
 	}
 	return map[string]any{
 		"@context": "https://schema.org", "@type": "GovernmentService",
-		"name": v.Sheet.Name, "description": v.Sheet.Text, "url": v.Public.Address, "inLanguage": "es-EC", "areaServed": "EC",
+		"name": v.Sheet.Name, "description": v.Sheet.Text, "url": v.Public.Address, "inLanguage": s.Words.Tag(), "areaServed": "EC",
 		"serviceType": v.Sheet.Kind, "serviceOutput": strings.Join(v.Sheet.Gets, "; "), "serviceOperator": provider, "provider": provider,
 		"audience":         map[string]any{"@type": "Audience", "audienceType": v.Sheet.Whom},
 		"availableChannel": channel,
@@ -215,7 +215,7 @@ func (s *Server) sheetPDF(w http.ResponseWriter, r *http.Request, v sheetView) e
 // paper is a sheet as a document of text.
 func (s *Server) paper(v sheetView) pdf.Document {
 	t := s.Words.Text
-	d := pdf.Document{Title: v.Sheet.Name, Author: s.Institution.Name, Language: "es-EC"}
+	d := pdf.Document{Title: v.Sheet.Name, Author: s.Institution.Name, Language: s.Words.Tag()}
 	put := func(blocks ...pdf.Block) { d.Blocks = append(d.Blocks, blocks...) }
 	fact := func(key, text string) {
 		put(pdf.Block{Kind: pdf.Fact, Label: t("sheet." + key), Spans: []pdf.Span{{Text: text}}})

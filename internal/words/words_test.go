@@ -129,9 +129,6 @@ func TestCalendar(t *testing.T) {
 	}
 }
 
-// TestQuestionTexts holds that a question is found by its text alone: one text
-// per fact and per personal question, none of them the label of another field
-// of the same page, and options that a person can tell apart.
 func TestParseDay(t *testing.T) {
 	want := time.Date(2026, time.March, 5, 5, 0, 0, 0, time.UTC)
 	for _, text := range []string{"2026-03-05", "5/3/2026", " 05/03/2026 ", "05-03-2026", "5-3-2026"} {
@@ -146,8 +143,19 @@ func TestParseDay(t *testing.T) {
 	}
 }
 
+// ofRepresentative is how a question about an employer's record begins.
+var ofRepresentative = map[credential.Language]string{"es": "Del representante legal: ", "en": "Legal representative: "}
+
+// TestQuestionTexts holds that a question is found by its text alone: one text
+// per fact and per personal question, none of them the label of another field
+// of the same page, and options that a person can tell apart.
 func TestQuestionTexts(t *testing.T) {
-	l := Spanish()
+	for _, l := range Languages() {
+		t.Run(string(l.Code()), func(t *testing.T) { questionTexts(t, l) })
+	}
+}
+
+func questionTexts(t *testing.T, l *Language) {
 	used := map[string]string{
 		"Día": "label", "Mes": "label", "Año": "label", "Respuesta": "label", "Su pregunta": "label",
 		"Correo electrónico": "label", "Teléfono": "label", "Código": "label", "Documento": "label",
@@ -167,7 +175,7 @@ func TestQuestionTexts(t *testing.T) {
 	for _, a := range credential.Audiences() {
 		for _, q := range credential.RecordQuestions(a) {
 			claim(l.RecordQuestion(q.ID), string(q.ID))
-			if (a == credential.Employer) != strings.HasPrefix(l.RecordQuestion(q.ID), "Del representante legal: ") {
+			if (a == credential.Employer) != strings.HasPrefix(l.RecordQuestion(q.ID), ofRepresentative[l.Code()]) {
 				t.Errorf("%s: %q does not say whose record it is", q.ID, l.RecordQuestion(q.ID))
 			}
 			options := map[string]bool{}

@@ -1,0 +1,105 @@
+package site
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/web"
+)
+
+// english is a browser that asks for English.
+func (w *world) english() *browser {
+	b := w.browser()
+	b.header.Set("Accept-Language", "en-US,en;q=0.9")
+	return b
+}
+
+// TestLanguageOfMails holds in which language whom is written to: a mail that somebody
+// asked for in that of the page, a notice in that of the account before the act. So
+// nobody who takes over an account decides how its owner is warned.
+func TestLanguageOfMails(t *testing.T) {
+	presets(t, func(t *testing.T, dsn string, preset option) {
+		w := newWorld(t, dsn, preset)
+		subjects := func(p web.DemoPerson, email string) (subjects []string) {
+			w.settled()
+			for _, m := range w.mails(email, "") {
+				subjects = append(subjects, m.Subject)
+			}
+			return subjects
+		}
+		newest := func(p web.DemoPerson, email string, want ...string) {
+			t.Helper()
+			got := subjects(p, email)
+			for _, one := range want {
+				found := false
+				for _, subject := range got[:min(len(got), len(want))] {
+					found = found || subject == one
+				}
+				if !found {
+					t.Errorf("%s: newest mails are %q, want %q among them", p.Case, got, want)
+				}
+			}
+		}
+		language := func(p web.DemoPerson, want credential.Language) {
+			t.Helper()
+			account, err := w.account(p)
+			if err != nil || account.Language != want {
+				t.Errorf("%s: the account's language is %q (%v), want %q", p.Case, account.Language, err, want)
+			}
+		}
+
+		fresh, email := w.people["nueva"], "nueva@correo.example"
+		if fresh.InPerson {
+			email = fresh.Email
+		}
+		w.english().finished(credential.Generate, fresh, email, goodClave)
+		newest(fresh, email, "PASSWORD ACTIVATION", "Notice: your password was created")
+		language(fresh, "en")
+
+		// Somebody in English recovers the clave of an owner who never said a language.
+		p := w.people["con-clave"]
+		w.english().finished(credential.Recover, p, p.Email, goodClave)
+		newest(p, p.Email, "PASSWORD ACTIVATION", "Aviso: se recuperó su clave")
+		language(p, "en")
+		// From there on the notices are in English, whoever acts.
+		w.clock.advance(mergeNotices)
+		b := w.browser()
+		b.header.Set("User-Agent", "Mozilla/5.0 (iPad)")
+		b.logIn(p, goodClave).want(303)
+		newest(p, p.Email, "Notice: somebody logged in to your account from another device or another network")
+		w.clock.advance(mergeNotices)
+		w.browser().finished(credential.Recover, p, p.Email, goodClave+"-2")
+		newest(p, p.Email, "ACTIVACIÓN CLAVE", "Notice: your password was recovered")
+		language(p, "es")
+	})
+}
+
+// mergeNotices is longer than notices of one kind are told together.
+const mergeNotices = 6 * time.Minute
+
+// TestLanguageOfFiles: what programs read is the same in every language, what people
+// read is in theirs.
+func TestLanguageOfFiles(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	for _, path := range []string{"/transparencia.csv", "/transparencia.json", "/demo/personas.json", "/robots.txt", "/.well-known/security.txt"} {
+		if w.browser().peek("GET", path, nil).Body.String() != w.english().peek("GET", path, nil).Body.String() {
+			t.Errorf("%s differs by language", path)
+		}
+	}
+	file := w.english().peek("GET", "/tramites/cambio-de-clave.pdf", nil).Body.String()
+	if !strings.Contains(file, "/Lang(en-GB)") && !strings.Contains(file, "/Lang (en-GB)") {
+		t.Error("the PDF does not say that it is in English")
+	}
+}
+
+// TestEnglishComplaint: who writes in English is answered in it.
+func TestEnglishComplaint(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"))
+	w.english().complained("reader@correo.example")
+	w.settled()
+	if m := w.mails("reader@correo.example", ""); len(m) != 1 || m[0].Subject != "Confirm what you wrote to the institution" {
+		t.Errorf("mails: %v", m)
+	}
+}

@@ -1,0 +1,142 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/words"
+)
+
+// paramLanguage chooses a language, in the address of any page.
+const paramLanguage = "idioma"
+
+// languageLife is for how long a browser keeps the language that was chosen in it.
+const languageLife = 365 * 24 * time.Hour
+
+// spoken is the site in every language there is. Which one answers is decided once,
+// before anything else looks at the request; from there on a page knows no other.
+type spoken struct {
+	sites   []*Server
+	matcher language.Matcher // of what a browser asks for, to a place among sites
+}
+
+// inEach makes a site for each language. They share all but what is written.
+func (s *Server) inEach(languages []*words.Language) (*spoken, error) {
+	all := &spoken{}
+	var tags []language.Tag
+	for _, one := range languages {
+		tag, err := language.Parse(one.Tag())
+		if err != nil {
+			return nil, err
+		}
+		site := *s
+		site.Words, site.spoken = one, all
+		site.origin, err = sameOrigin(s.PublicURL)
+		if err != nil {
+			return nil, err
+		}
+		site.index = site.entries(s.Service.Policy())
+		all.sites, tags = append(all.sites, &site), append(tags, tag)
+	}
+	all.matcher = language.NewMatcher(tags)
+	return all, nil
+}
+
+// tags lists the languages as pages declare them.
+func (all *spoken) tags() []string {
+	var tags []string
+	for _, site := range all.sites {
+		tags = append(tags, site.Words.Tag())
+	}
+	return tags
+}
+
+// handler answers each request by the site in its language.
+func (all *spoken) handler(of func(*Server) http.Handler) http.Handler {
+	handlers := make([]http.Handler, len(all.sites))
+	for n, site := range all.sites {
+		handlers[n] = of(site)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handlers[all.choose(w, r)].ServeHTTP(w, r) })
+}
+
+// choose gives the place of the language that a request is answered in: the one that
+// its address chooses, which the browser then keeps; else the one that it has kept;
+// else what it asks for; else the first.
+func (all *spoken) choose(w http.ResponseWriter, r *http.Request) int {
+	site := all.sites[0]
+	if r.URL.RawQuery != "" {
+		if n, ok := all.named(r.URL.Query().Get(paramLanguage)); ok {
+			site.setCookie(w, cookieLanguage, string(all.sites[n].Words.Code()), languageLife)
+			return n
+		}
+	}
+	if n, ok := all.named(site.cookie(r, cookieLanguage)); ok {
+		return n
+	}
+	_, n := language.MatchStrings(all.matcher, r.Header.Get("Accept-Language"))
+	return n
+}
+
+// named finds the language with a code.
+func (all *spoken) named(code string) (n int, ok bool) {
+	for n, site := range all.sites {
+		if site.Words.Code() == credential.Language(code) {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// asked names what may be asked of a page and goes with it to another language. No
+// other part of an address is written into a page: it may hold a secret.
+var asked = map[string][]string{
+	pathSearch:  {paramQuery},
+	pathHistory: {"que", "desde", "hasta", "pagina"},
+}
+
+// otherLanguages gives this page in the other languages.
+func (s *Server) otherLanguages(r *http.Request) []choice {
+	var list []choice
+	for _, site := range s.spoken.sites {
+		if site.Words == s.Words {
+			continue
+		}
+		query := url.Values{paramLanguage: {string(site.Words.Code())}}
+		for _, name := range asked[r.URL.Path] {
+			if value := r.URL.Query().Get(name); value != "" {
+				query.Set(name, value)
+			}
+		}
+		list = append(list, choice{Value: s.formPage(r) + "?" + query.Encode(), Label: site.Words.Name(), Hint: site.Words.Tag()})
+	}
+	return list
+}
+
+// formPage is where a form stands whose answer this is; empty where the answer can be
+// read at its own address.
+func (s *Server) formPage(r *http.Request) string {
+	if r.Method != http.MethodPost {
+		return ""
+	}
+	to, ok := strings.CutPrefix(eventOf(r).route, http.MethodPost+" ")
+	if !ok {
+		return "/"
+	}
+	for ; to != "/"; to = path.Dir(to) {
+		_, pattern := s.routes.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: to}})
+		if pattern == http.MethodGet+" "+to {
+			break
+		}
+		if strings.HasSuffix(to, "}") { // GET has the same place
+			return ""
+		}
+	}
+	return to
+}
