@@ -22,6 +22,7 @@ import (
 	"aldaba/internal/mail"
 	"aldaba/internal/settings"
 	"aldaba/internal/web"
+	"aldaba/internal/words"
 )
 
 // ExampleConfig is a complete configuration with an explanation of every key.
@@ -358,9 +359,27 @@ func (r configReader) certificates(key, name string) *x509.CertPool {
 	return pool
 }
 
-// programLanguages are those in which pages and mails are written, first what is spoken
-// where nobody chose.
-var programLanguages = []string{"es", "en"}
+// spoken are the languages in which pages and mails are written: those of the
+// institution, in its order.
+func spoken(i institution.Institution) []*words.Language {
+	var all []*words.Language
+	for _, code := range i.Languages {
+		for _, l := range words.Languages() {
+			if l.Code() == credential.Language(code) {
+				all = append(all, l)
+			}
+		}
+	}
+	return all
+}
+
+// programLanguages are those that there are words for, Spanish first.
+func programLanguages() (codes []string) {
+	for _, l := range words.Languages() {
+		codes = append(codes, string(l.Code()))
+	}
+	return codes
+}
 
 // institution reads the folder that the file names. Left out, the program's own
 // example is shown, which each page says.
@@ -381,7 +400,7 @@ func (r configReader) institution(public *url.URL) (institution.Institution, err
 	case !info.IsDir():
 		r.Wrong(key, "%s is no folder; write the name of one", folder)
 	default:
-		return institution.Read(folder, os.DirFS(folder), public == nil || public.Scheme == "http", programLanguages)
+		return institution.Read(folder, os.DirFS(folder), public == nil || public.Scheme == "http", programLanguages())
 	}
 	return institution.Institution{}, nil
 }

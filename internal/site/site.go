@@ -30,7 +30,6 @@ import (
 	"aldaba/internal/stats"
 	"aldaba/internal/web"
 	"aldaba/internal/wordlists"
-	"aldaba/internal/words"
 )
 
 // Config is what a [Site] is built from.
@@ -127,10 +126,11 @@ func (s *Site) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	spoken := words.Languages()
+	languages := spoken(c.Institution)
 	var voices []mail.Voice
-	for _, l := range spoken {
-		voices = append(voices, mail.Voice{Words: l, Institution: c.Institution.Name, HelpText: c.Institution.PhoneText + " · " + c.Institution.Email})
+	for _, l := range languages {
+		i := c.Institution.In(string(l.Code()))
+		voices = append(voices, mail.Voice{Words: l, Institution: i.Name, HelpText: i.PhoneText + " · " + i.Email})
 	}
 	renderer, err := mail.NewRenderer(mail.Config{PublicURL: c.PublicURL, Demo: c.Demo != nil, Voices: voices})
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *Site) build(ctx context.Context) error {
 		return err
 	}
 	s.Web, err = web.New(web.Config{
-		Service: s.Service, Figures: s.Stats.Published, Languages: spoken, PublicURL: c.PublicURL,
+		Service: s.Service, Figures: s.Stats.Published, Languages: languages, PublicURL: c.PublicURL,
 		Institution: c.Institution, Logger: c.Logger, Demo: c.Demo, Now: c.Now, Proxies: c.Proxies,
 		Observe: s.figures.request,
 	})

@@ -26,7 +26,8 @@ type spoken struct {
 	matcher language.Matcher // of what a browser asks for, to a place among sites
 }
 
-// inEach makes a site for each language. They share all but what is written.
+// inEach makes a site for each language. They share all but what is written, which is
+// the words of the program and those of the institution.
 func (s *Server) inEach(languages []*words.Language) (*spoken, error) {
 	all := &spoken{}
 	var tags []language.Tag
@@ -36,7 +37,7 @@ func (s *Server) inEach(languages []*words.Language) (*spoken, error) {
 			return nil, err
 		}
 		site := *s
-		site.Words, site.spoken = one, all
+		site.Words, site.Institution, site.spoken = one, s.Institution.In(string(one.Code())), all
 		site.origin, err = sameOrigin(s.PublicURL)
 		if err != nil {
 			return nil, err
@@ -46,6 +47,14 @@ func (s *Server) inEach(languages []*words.Language) (*spoken, error) {
 	}
 	all.matcher = language.NewMatcher(tags)
 	return all, nil
+}
+
+// in gives the site in a language, or another one where there is none.
+func (all *spoken) in(code credential.Language, other *Server) *Server {
+	if n, ok := all.named(string(code)); ok {
+		return all.sites[n]
+	}
+	return other
 }
 
 // tags lists the languages as pages declare them.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -109,6 +110,29 @@ func TestPublicPageNamesItsLanguages(t *testing.T) {
 			if !strings.Contains(body, want) {
 				t.Errorf("%s: no %s", tt.accept, want)
 			}
+		}
+	}
+}
+
+// TestSheetInOneLanguage: a sheet that nobody translated is read in the language that
+// it is in, page and all, under a line that says so in the reader's.
+func TestSheetInOneLanguage(t *testing.T) {
+	i := newPagesConfig().Institution
+	i.Sheets = slices.Clone(i.Sheets)
+	i.Sheets[1].Language = "es"
+	site := newSiteOf(t, i, nil).Citizens()
+	const note = "only available in this language: Español"
+	for _, tt := range []struct {
+		accept, tag string
+		noted       bool
+	}{{"es", "es-EC", false}, {"en", "es-EC", true}} {
+		w := answered(t, site, http.MethodGet, pathSheets+"/otro", tt.accept, "")
+		body := w.Body.String()
+		if w.Header().Get("Content-Language") != tt.tag || strings.Contains(body, note) != tt.noted {
+			t.Errorf("%s: in %s, with the note: %v", tt.accept, w.Header().Get("Content-Language"), !tt.noted)
+		}
+		if tt.noted && !strings.Contains(body, `lang="en-GB">This procedure sheet`) {
+			t.Errorf("%s: the note does not say its language", tt.accept)
 		}
 	}
 }

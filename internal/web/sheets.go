@@ -23,6 +23,8 @@ type sheetView struct {
 	Figures *figuresView // nil where they cannot be read now
 	Data    map[string]any
 	Others  []choice
+	Only    string // in the reader's language, that the page is not in it; empty where it is
+	OnlyTag string // that language
 }
 
 // figuresView is the last months of the public figures.
@@ -48,11 +50,16 @@ func (s *Server) showSheet(w http.ResponseWriter, r *http.Request) error {
 	if at < 0 {
 		return s.noSuchPage(w, r)
 	}
-	v := s.sheet(r, s.Institution.Sheets[at], s.Service.Policy())
-	if file {
-		return s.sheetPDF(w, r, v)
+	sheet := s.Institution.Sheets[at]
+	in := s.spoken.in(credential.Language(sheet.Language), s)
+	v := in.sheet(r, sheet, s.Service.Policy())
+	if in != s {
+		v.Only, v.OnlyTag = s.Words.Text("sheet.only", "language", in.Words.Name()), s.Words.Tag()
 	}
-	s.render(w, r, http.StatusOK, "sheet", v)
+	if file {
+		return in.sheetPDF(w, r, v)
+	}
+	in.render(w, r, http.StatusOK, "sheet", v)
 	return nil
 }
 
