@@ -13,7 +13,7 @@ type Account struct {
 	Answers    AnswerSet     // stored sealed
 	Image      SecurityImage // likewise; empty for none
 	Phone      Text          // likewise; as [ParsePhone] gives it, empty for none
-	Language   Language      // likewise: of the page where the clave was last set, for the notices
+	Language   Language      // likewise: of the page where the clave was last set or changed, for the notices
 	Level      Level
 	ProvenAt   time.Time // when the clave was last set by a proof
 	MustChange bool      // a clave handed over by the institution, good for one change

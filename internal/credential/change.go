@@ -95,8 +95,12 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		if replaced {
 			return nil
 		}
+		facts, err := s.facts(tx, by, subject, person, newReference(), now)
+		if err != nil {
+			return err
+		}
 		kind := changeKind(account.MustChange)
-		account.Clave, account.MustChange = hash, false
+		account.Clave, account.MustChange, account.Language = hash, false, by.Language
 		err = tx.SaveAccount(account)
 		if err == nil {
 			err = attended(tx, kind, time.Time{}, now)
@@ -110,10 +114,6 @@ func (s *Service) ChangeClave(ctx context.Context, by Actor, t *SessionToken, fo
 		if err == nil {
 			err = s.renewSession(tx, subject, session, done.Session, form.KeepOthers, now)
 		}
-		if err != nil {
-			return err
-		}
-		facts, err := s.facts(tx, by, subject, person, newReference(), now)
 		if err != nil {
 			return err
 		}

@@ -70,9 +70,16 @@ func TestLanguageOfMails(t *testing.T) {
 		b.logIn(p, goodClave).want(303)
 		newest(p, p.Email, "Notice: somebody logged in to your account from another device or another network")
 		w.clock.advance(mergeNotices)
-		w.browser().finished(credential.Recover, p, p.Email, goodClave+"-2")
-		newest(p, p.Email, "ACTIVACIÓN CLAVE", "Notice: your password was recovered")
+		// A change of clave is told in the old language, and moves to the page's.
+		page := w.browser().get("/clave/cambiar").want(200)
+		page.press("Cambiar clave", "documento", p.Document, "numero", p.Number, "actual", goodClave,
+			"clave", goodClave+"-1", "repita", goodClave+"-1", "acuerdo", "on").want(303)
+		newest(p, p.Email, "Notice: your password was changed")
 		language(p, "es")
+		w.clock.advance(mergeNotices)
+		w.english().finished(credential.Recover, p, p.Email, goodClave+"-2")
+		newest(p, p.Email, "PASSWORD ACTIVATION", "Aviso: se recuperó su clave")
+		language(p, "en")
 	})
 }
 
