@@ -34,7 +34,7 @@ func (s *Server) changePage(w http.ResponseWriter, r *http.Request, status int, 
 	view := changeView{
 		base: s.base(r, s.Words.Text("change.title")).with(p), numberView: s.numberView(r),
 		Inside: s.inside(r), First: r.URL.Query().Has("primera") || r.PostForm.Has("primera"), Keep: r.PostForm.Get("conservar") != "",
-		Agreed: r.PostForm.Get("acuerdo") != "" && r.PostForm.Get("leido") == s.Institution.Agreement.Digest(),
+		Agreed: r.PostForm.Get("acuerdo") != "" && s.termsRead(r) == s.Institution.Agreement.Digest(),
 		Min:    s.Service.Policy().PasswordMin, Max: s.Service.Policy().PasswordMax,
 	}
 	if r.Method != http.MethodPost {
@@ -42,6 +42,15 @@ func (s *Server) changePage(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	s.render(w, r, status, "change", view)
 	return nil
+}
+
+// termsRead is the digest of the agreement that the page of this form showed. A form
+// without it is none of our pages': who writes one accepts what holds.
+func (s *Server) termsRead(r *http.Request) string {
+	if !r.PostForm.Has("leido") {
+		return s.Institution.Agreement.Digest()
+	}
+	return r.PostForm.Get("leido")
 }
 
 // inside reports whether a live session asks.
@@ -62,7 +71,7 @@ func (s *Server) changeClave(w http.ResponseWriter, r *http.Request) error {
 	}
 	in := credential.ChangeForm{
 		Current: r.PostForm.Get("actual"), New: r.PostForm.Get("clave"), Repeat: r.PostForm.Get("repita"),
-		Agreed: r.PostForm.Get("acuerdo") != "", Read: r.PostForm.Get("leido"), KeepOthers: r.PostForm.Get("conservar") != "",
+		Agreed: r.PostForm.Get("acuerdo") != "", Read: s.termsRead(r), KeepOthers: r.PostForm.Get("conservar") != "",
 	}
 	terms := s.Institution.Agreement
 	in.Agreement = credential.Agreement{Version: terms.Version, Language: terms.Language, Digest: terms.Digest()}
