@@ -82,6 +82,7 @@ type worldConfig struct {
 	people int
 	refuse func(to string) error
 	idle   bool
+	start  time.Time // of the clock
 }
 
 // under chooses the policy's preset.
@@ -125,7 +126,7 @@ func newWorld(t testing.TB, dsn string, options ...option) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock := &testClock{now: time.Date(2026, time.November, 20, 15, 0, 0, 0, time.UTC)}
+	clock := &testClock{}
 	publicURL := &url.URL{Scheme: "http", Host: "aldaba.example"}
 	config := Config{
 		Database: dsn, Keys: keys, PublicURL: publicURL, Institution: DemoInstitution(),
@@ -133,10 +134,11 @@ func newWorld(t testing.TB, dsn string, options ...option) *world {
 	}
 	wc := worldConfig{preset: credential.Ficha2026, people: 5, set: map[string]string{
 		"captcha_cost": "0", "hash_memory_kib": "64", "hash_passes": "1", "numbers_per_network": "0",
-	}, then: map[string]string{}}
+	}, then: map[string]string{}, start: time.Date(2026, time.November, 20, 15, 0, 0, 0, time.UTC)}
 	for _, o := range options {
 		o(&config, &wc)
 	}
+	clock.now = wc.start
 	policy, err := credential.Preset(wc.preset)
 	if err != nil {
 		t.Fatal(err)
