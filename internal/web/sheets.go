@@ -25,6 +25,7 @@ type sheetView struct {
 	Others  []choice
 	Only    string // in the reader's language, that the page is not in it; empty where it is
 	OnlyTag string // that language
+	LawTag  string // of what stands as the institution has it, in no translation
 }
 
 // figuresView is the last months of the public figures.
@@ -66,7 +67,8 @@ func (s *Server) showSheet(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) sheet(r *http.Request, sheet institution.Sheet, p credential.Policy) sheetView {
 	sheet, cases := s.filled(sheet, p)
 	v := sheetView{
-		base: s.public(r, sheet.Name, sheet.Text), Sheet: sheet, Cases: cases,
+		LawTag: s.spoken.sites[0].Words.Tag(),
+		base:   s.public(r, sheet.Name, sheet.Text), Sheet: sheet, Cases: cases,
 		Begin: beginOf(sheet), PDF: pathSheets + "/" + sheet.ID + sheetFile, Figures: s.lastMonths(r),
 	}
 	v.Data = s.structured(v)
