@@ -140,11 +140,16 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 	if err != nil {
 		return err
 	}
-	shown.People, err = seed(ctx, d.Site, c, clock.Now())
-	if err == nil {
-		err = exampleFigures(ctx, d.Site.Stats)
+	fakes, err := seed(ctx, d.Site, c, clock.Now())
+	if err != nil {
+		return err
 	}
-	return err
+	shown.People = shownPeople(d.Site, fakes, words.Spanish())
+	shown.Listed = map[credential.Language][]web.DemoPerson{}
+	for _, l := range words.Languages() {
+		shown.Listed[l.Code()] = shownPeople(d.Site, fakes[:min(web.DemoListed, len(fakes))], l)
+	}
+	return exampleFigures(ctx, d.Site.Stats)
 }
 
 // Run serves until ctx ends.
@@ -275,7 +280,7 @@ const (
 
 // seed fills an empty database with the fake people, in one transaction, and
 // gives them as the demo shows them. A database seeded otherwise is refused.
-func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]web.DemoPerson, error) {
+func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]registry.Fake, error) {
 	var seeded, people, policy string
 	err := s.Store.View(ctx, func(tx credential.Tx) (err error) {
 		seeded, err = tx.Meta(metaSeed)
@@ -341,7 +346,7 @@ func seed(ctx context.Context, s *Site, c DemoConfig, now time.Time) ([]web.Demo
 			return nil, err
 		}
 	}
-	return shownPeople(s, fakes), nil
+	return fakes, nil
 }
 
 // seedEpoch is the day from which ages are counted: fixed, so that the same
@@ -470,9 +475,8 @@ func outfit(f *registry.Fake, p credential.Policy, seed string) {
 	}
 }
 
-// shownPeople gives the fake people as personas.json shows them: as seeded.
-func shownPeople(s *Site, fakes []registry.Fake) []web.DemoPerson {
-	l := words.Spanish()
+// shownPeople gives the fake people as the demo shows them in a language: as seeded.
+func shownPeople(s *Site, fakes []registry.Fake, l *words.Language) []web.DemoPerson {
 	list := make([]web.DemoPerson, 0, len(fakes))
 	for _, f := range fakes {
 		p := f.Person

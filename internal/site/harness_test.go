@@ -164,11 +164,12 @@ func newWorld(t testing.TB, dsn string, options ...option) *world {
 		cancel()
 		t.Fatal(err)
 	}
-	people, err := seed(ctx, s, DemoConfig{Dir: "test", People: &wc.people, Seed: new("prueba")}, clock.Now())
+	fakes, err := seed(ctx, s, DemoConfig{Dir: "test", People: &wc.people, Seed: new("prueba")}, clock.Now())
 	if err != nil {
 		cancel()
 		t.Fatal(err)
 	}
+	people := shownPeople(s, fakes, words.Spanish())
 	if len(wc.then) > 0 {
 		err = s.Close()
 		for key, value := range wc.then {

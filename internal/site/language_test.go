@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"aldaba/internal/credential"
+	"aldaba/internal/registry"
 	"aldaba/internal/web"
+	"aldaba/internal/words"
 )
 
 // english is a browser that asks for English.
@@ -98,6 +100,27 @@ func TestLanguageOfFiles(t *testing.T) {
 	file := w.english().peek("GET", "/tramites/cambio-de-clave.pdf", nil).Body.String()
 	if !strings.Contains(file, "/Lang <feff0065006e002d00470042>") { // en-GB
 		t.Error("the PDF does not say that it is in English")
+	}
+}
+
+// TestDemoPeople: who tries the demo reads in each language what a person is for, and
+// what that person answers as the pages ask it.
+func TestDemoPeople(t *testing.T) {
+	w := newWorld(t, dsnOf(t, "sqlite"), idle())
+	fakes := registry.Generate("prueba", 0, w.clock.Now())
+	asked := map[string]credential.Language{}
+	for _, l := range words.Languages() {
+		for _, p := range shownPeople(w.site, fakes, l) {
+			if strings.HasPrefix(p.Explanation, "[[") || p.Explanation == "" {
+				t.Errorf("%s: nothing says what %s is for", l.Code(), p.Case)
+			}
+			for question := range p.Answers {
+				if other := asked[question]; other != "" && other != l.Code() {
+					t.Errorf("%s: %q is asked in %s too", p.Case, question, other)
+				}
+				asked[question] = l.Code()
+			}
+		}
 	}
 }
 

@@ -4,12 +4,20 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"aldaba/internal/credential"
+	"aldaba/internal/words"
 )
 
 // Demo is what the demo shows besides the site: its fake people, its mailbox,
 // and a clock that can be moved.
 type Demo struct {
+	// People are all of them, as personas.json gives them: in Spanish, whatever the
+	// language of who asks.
 	People []DemoPerson
+	// Listed are the first [DemoListed] of them, as the page in each language lists
+	// them.
+	Listed map[credential.Language][]DemoPerson
 	// Mails gives the mailbox, newest first; to narrows it to one address, ""
 	// for all. It is nil where mails leave by a relay of one's own.
 	Mails   func(to string) []DemoMail
@@ -57,12 +65,22 @@ type demoPeopleView struct {
 	People []DemoPerson
 }
 
-// demoCases is how many people the page shows: the named cases and a few more.
-const demoCases = 33
+// DemoListed is how many people the page shows: the named cases and a few more.
+const DemoListed = 33
+
+// Born writes the day of a birth in words.
+func (v demoPeopleView) Born(iso string) string {
+	day, ok := words.ParseDay(iso)
+	if !ok {
+		return iso
+	}
+	return v.server.Words.Date(day)
+}
 
 func (s *Server) demoPeoplePage(w http.ResponseWriter, r *http.Request) error {
-	people := s.Demo.People[:min(demoCases, len(s.Demo.People))]
-	s.render(w, r, http.StatusOK, "demo_people", demoPeopleView{s.base(r, s.Words.Text("demo.people.title")), people})
+	s.render(w, r, http.StatusOK, "demo_people", demoPeopleView{
+		s.base(r, s.Words.Text("demo.people.title")), s.Demo.Listed[s.Words.Code()],
+	})
 	return nil
 }
 
