@@ -64,7 +64,7 @@ export async function startDemo({ set = ['captcha_cost=0'], args = [] } = {}) {
   try {
     const [url, staffURL] = await addressesOf(child, gone);
     const people = await (await fetch(`${url}/demo/personas.json`)).json();
-    return new Demo(url, staffURL, people, stop);
+    return new Demo(url, staffURL, people, data, stop);
   } catch (error) {
     kill();
     await gone;
@@ -107,10 +107,12 @@ class Demo {
   #mailboxes = 0;
   #serial = 4_100_000;
 
-  constructor(url, staffURL, people, stop) {
+  // data is the folder in which the program keeps everything.
+  constructor(url, staffURL, people, data, stop) {
     this.url = url;
     this.staffURL = staffURL;
     this.people = people;
+    this.data = data;
     this.stop = stop;
     const random = people.slice(13);
     this.#fresh = random.filter((person) => person.clave === '');

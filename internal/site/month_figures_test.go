@@ -292,7 +292,10 @@ func (w *world) onPage(month string) published {
 			name := strings.Fields(cells[0])
 			numbers := make([]string, 0, 2)
 			for _, cell := range cells[1:] {
-				if strings.ContainsAny(cell, "0123456789") {
+				switch {
+				case cell == "menos de 5":
+					numbers = append(numbers, "0")
+				case strings.ContainsAny(cell, "0123456789"):
 					numbers = append(numbers, decimal(number(cell)))
 				}
 			}
@@ -327,10 +330,10 @@ func (w *world) onPage(month string) published {
 		lines[detailTook+what] = strings.Join(times, ", ")
 	}
 	for name, sentence := range map[string]string{
-		detailExpired: `en (\d+) nadie usó el enlace`, detailOpen: `nadie confirmó, aparte de las contadas: cerca de ([\d.]+)\.`,
+		detailExpired: `en (\d+) nadie usó el enlace`, detailOpen: `nadie confirmó, aparte de las contadas: (?:cerca de ([\d.]+)|menos de 5)\.`,
 	} {
 		if found := regexp.MustCompile(sentence).FindStringSubmatch(a.text()); found != nil {
-			lines[name] = decimal(number(found[1]))
+			lines[name] = decimal(number(cmp.Or(found[1], "0")))
 		}
 	}
 	if month != "" {

@@ -49,7 +49,8 @@ type bar struct {
 	open  bool
 }
 
-// chart draws bars. Less than nothing is drawn as nothing.
+// chart draws bars. Less than nothing is drawn as nothing, and the least as a line that
+// can be seen.
 func (s *Server) chart(bars []bar) chartView {
 	v := chartView{Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartWidth, Bottom: chartBottom}
 	var top int64
@@ -59,7 +60,11 @@ func (s *Server) chart(bars []bar) chartView {
 	step := niceStep(top)
 	scale := step * ((max(top, 1) + step - 1) / step) // the first step at or above the highest bar
 	height := func(n int64) float64 {
-		return tenth(float64(chartBottom-chartTop) * float64(max(n, 0)) / float64(scale))
+		h := tenth(float64(chartBottom-chartTop) * float64(max(n, 0)) / float64(scale))
+		if n > 0 {
+			h = max(h, 1)
+		}
+		return h
 	}
 	for n := int64(0); n <= scale; n += step {
 		y := tenth(chartBottom - height(n))

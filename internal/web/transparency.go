@@ -63,7 +63,7 @@ type breakdownView struct {
 	Unfinished []partView
 	Times      []timeView
 	Expired    string // per cent; empty where too few
-	Open       string // complaints that nobody confirmed
+	Open       string // how many complaints nobody confirmed, a sentence
 }
 
 type partView struct{ What, How, N string }
@@ -194,12 +194,15 @@ func (s *Server) breakDown(v *transparencyView, r *http.Request, all []stats.Bre
 		}
 	}
 	b := all[at]
-	shown := breakdownView{Month: s.month(b.Month), Open: s.Words.Number(b.OpenComplaints)}
+	shown := breakdownView{Month: s.month(b.Month), Open: s.Words.Text("transparency.open", "n", s.Words.Number(b.OpenComplaints))}
+	if b.OpenComplaints == 0 {
+		shown.Open = s.Words.Text("transparency.open_few")
+	}
 	for _, part := range b.Finished {
-		shown.Finished = append(shown.Finished, partView{What: s.kind(part.Kind), N: s.Words.Number(part.N)})
+		shown.Finished = append(shown.Finished, partView{What: s.kind(part.Kind), N: s.about(part.N)})
 	}
 	for _, part := range b.Unfinished {
-		shown.Unfinished = append(shown.Unfinished, partView{s.Words.Text("transparency.doing." + string(part.Kind)), s.Words.Text("transparency.outcome." + part.Outcome), s.Words.Number(part.N)})
+		shown.Unfinished = append(shown.Unfinished, partView{s.Words.Text("transparency.doing." + string(part.Kind)), s.Words.Text("transparency.outcome." + part.Outcome), s.about(part.N)})
 	}
 	for _, t := range b.Durations {
 		shown.Times = append(shown.Times, s.timing(s.Words.Text("transparency.took", "what", s.kind(t.Kind)), t))
@@ -215,6 +218,14 @@ func (s *Server) breakDown(v *transparencyView, r *http.Request, all []stats.Bre
 	}
 	v.Breakdown = &shown
 	return nil
+}
+
+// about writes a number that was rounded to the nearest ten: nought stands for a few.
+func (s *Server) about(n int64) string {
+	if n == 0 {
+		return s.Words.Text("transparency.few")
+	}
+	return s.Words.Number(n)
 }
 
 func (s *Server) kind(k credential.ProcedureKind) string {
