@@ -79,11 +79,12 @@ type LapsedComplaint struct {
 }
 
 const (
-	// MaxComplaint bounds a complaint, in code points: a page of a letter.
-	MaxComplaint = 2000
-	// complaintConfirmLife is how long the link in the mail confirms. Nothing but a
+	// MaxLetter bounds what people write to the institution, a complaint or a request
+	// about their data, in code points: a page of a letter.
+	MaxLetter = 2000
+	// ComplaintConfirmLife is how long the link in the mail confirms. Nothing but a
 	// figure depends on it, so that it can wait for who reads mail once a week.
-	complaintConfirmLife = 7 * day
+	ComplaintConfirmLife = 7 * day
 	// keepUnconfirmed and keepComplaints are for how long one is kept, from its
 	// receipt: what nobody confirmed is of use as long as what it tells of can still
 	// be mended.
@@ -142,7 +143,7 @@ func (f ComplaintForm) check(faults *Errors) (text Text, to Email) {
 	switch {
 	case inert == "":
 		faults.add(invalid("complaint", "empty"))
-	case utf8.RuneCountInString(inert) > MaxComplaint:
+	case utf8.RuneCountInString(inert) > MaxLetter:
 		faults.add(invalid("complaint", "too_long"))
 	}
 	if strings.TrimSpace(f.Email) != "" {
@@ -191,7 +192,7 @@ func (s *Service) MakeComplaint(ctx context.Context, by Actor, form ComplaintFor
 	}
 	c := Complaint{
 		ID: newID(shard), Kind: form.Kind, Topic: form.Topic, Text: text, Email: to, Reference: reference,
-		ReceivedAt: now, DueAt: lastDay(now, s.answerDays), ConfirmUntil: now.Add(complaintConfirmLife), KeepUntil: now.Add(keepUnconfirmed),
+		ReceivedAt: now, DueAt: lastDay(now, s.answerDays), ConfirmUntil: now.Add(ComplaintConfirmLife), KeepUntil: now.Add(keepUnconfirmed),
 	}
 	err = s.store.Update(ctx, shard, func(tx Tx) error {
 		fresh := c // an update may run more than once

@@ -41,13 +41,11 @@ type DataRequest struct {
 }
 
 const (
-	// requestDays is within how many days the institution answers (LOPDP, articles
+	// RequestDays is within how many days the institution answers (LOPDP, articles
 	// 13 to 15).
-	requestDays = 15
+	RequestDays = 15
 	// maxOpenRequests bounds what one person can leave for staff to answer.
 	maxOpenRequests = 3
-	// maxRequestText bounds a request, in code points: a page of a letter.
-	maxRequestText = 2000
 	// maxExportedActs bounds the acts in a download; the store gives no more at once.
 	maxExportedActs = 1000
 )
@@ -106,7 +104,7 @@ func (s *Service) MakeRequest(ctx context.Context, by Actor, t SessionToken, kin
 	switch {
 	case text == "":
 		faults.add(invalid("request", "empty"))
-	case utf8.RuneCountInString(text) > maxRequestText:
+	case utf8.RuneCountInString(text) > MaxLetter:
 		faults.add(invalid("request", "too_long"))
 	}
 	x, err := s.sessionNow(ctx, t, now)
@@ -130,11 +128,11 @@ func (s *Service) MakeRequest(ctx context.Context, by Actor, t SessionToken, kin
 			return err
 		}
 		if len(openRequests(before)) >= maxOpenRequests {
-			return &Error{Kind: TooMany, Field: "request", Rule: "requests_open", RetryAfter: requestDays * day}
+			return &Error{Kind: TooMany, Field: "request", Rule: "requests_open", RetryAfter: RequestDays * day}
 		}
 		r := DataRequest{
 			Subject: x.Subject, ID: newID(x.Subject.Shard()), Kind: kind, Text: NewText(text), Reference: newReference(),
-			CreatedAt: now, DueAt: lastDay(now, requestDays), State: RequestOpen,
+			CreatedAt: now, DueAt: lastDay(now, RequestDays), State: RequestOpen,
 		}
 		err = tx.PutRequest(r)
 		if err != nil {

@@ -233,7 +233,7 @@ func TestNoticesMerge(t *testing.T) {
 		}
 		w.pass(time.Minute)
 		w.waitFor("the merged notice", func() bool { return len(w.mails(p.Email, noticeOfClave)) == 2 })
-		if text := w.mails(p.Email, noticeOfClave)[0].Text; !strings.Contains(text, "Se repitió: 3 veces") {
+		if text := w.mails(p.Email, noticeOfClave)[0].Text; !strings.Contains(text, "Ocurrió 3 veces en total") {
 			t.Errorf("the merged notice says:\n%s", text)
 		}
 		w.pressed(w.mails(p.Email, noticeOfClave)[0])

@@ -58,8 +58,6 @@ type complaintsView struct {
 	Topics    []choice
 	Text      string
 	Email     string
-	Most      string // characters that are taken
-	Days      int    // within which the institution answers
 	Inside    bool   // somebody is logged in
 	Reference string // of the browser's procedure; empty for none
 	Named     bool   // it goes with the complaint
@@ -73,7 +71,7 @@ func (s *Server) showComplaints(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) complaintsPage(w http.ResponseWriter, r *http.Request, status int, p problems) error {
 	view := complaintsView{
 		base: s.base(r, s.Words.Text("complaints.title")).with(p), Text: r.PostForm.Get("texto"), Email: clipTo(maxRequestShown, r.PostForm.Get("correo")),
-		Most: s.Words.Number(credential.MaxComplaint), Days: s.Service.AnswerDays(), Named: r.PostForm.Get("referencia") != "",
+		Named: r.PostForm.Get("referencia") != "",
 	}
 	topic := ""
 	if token, ok := s.session(r); ok {

@@ -104,8 +104,9 @@ func (s *Server) explained(err error) (list problems, first *credential.Error, o
 
 // sentence finds the words of a refusal: "rule.<field>.<rule>", where record and
 // bank questions share theirs, else "rule.<rule>". A sentence may name the
-// policy's numbers, {min} and {max} of a clave, {least} of the bank, and how long to
-// {wait} or {until} when, to the minute after.
+// policy's numbers, {min} and {max} of a clave, {least} of the bank, the
+// {attempt_window}, how much is taken at {most}, and how long to {wait} or {until}
+// when, to the minute after.
 func sentence(l *words.Language, refusal *credential.Error, policy credential.Policy, now time.Time) string {
 	seconds := max(1, int(math.Ceil(refusal.RetryAfter.Seconds())))
 	until := now.Add(refusal.RetryAfter + time.Minute - 1).Truncate(time.Minute)
@@ -114,7 +115,8 @@ func sentence(l *words.Language, refusal *credential.Error, policy credential.Po
 		wait = l.Text("lasting.second")
 	}
 	numbers := []any{
-		"most", l.Number(credential.MaxComplaint), "min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "wait", wait, "until", l.DateTime(until),
+		"most", l.Number(credential.MaxLetter), "min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "wait", wait, "until", l.DateTime(until),
+		"attempt_window", lasting(l, policy.AttemptWindow),
 	}
 	group, _, _ := strings.Cut(refusal.Field, ".")
 	if key := "rule." + group + "." + refusal.Rule; group != "" && l.Has(key) {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"aldaba/internal/credential"
 	"aldaba/internal/institution"
@@ -122,11 +123,16 @@ var linkKeys = map[string]string{
 }
 
 // values are what texts about the running program may name: what the policy decides,
-// and who runs it.
+// what the program promises, and who runs it.
 func (s *Server) values(p credential.Policy) []any {
+	const day = 24 * time.Hour
+	kept := p.Kept()
 	values := []any{
 		"host", s.PublicURL.Scheme + "://" + s.PublicURL.Host, "phone", s.Institution.Phone, "hours", s.Institution.Hours,
-		"password_max", numberText(p.PasswordMax),
+		"password_max", numberText(p.PasswordMax), "freeze_link_life", s.lasting(p.FreezeLinkLife),
+		"letter_most", s.Words.Number(credential.MaxLetter), "request_time", s.lasting(credential.RequestDays * day),
+		"answer_time", s.lasting(time.Duration(s.Service.AnswerDays()) * day), "confirm_life", s.lasting(credential.ComplaintConfirmLife),
+		"complaints_kept", s.lasting(kept.Complaints), "unconfirmed_kept", s.lasting(kept.Unconfirmed),
 	}
 	for _, mark := range institution.Marks() {
 		values = append(values, mark, s.decided(p, mark))
@@ -204,6 +210,7 @@ func (s *Server) privacyView(r *http.Request, kept credential.Kept) textView {
 		what.Facts = append(what.Facts, fact{s.Words.Text("privacy.kept." + one.key + ".what"), s.Words.Text("privacy.kept."+one.key+".text", one.args...)})
 	}
 	rights := s.part("privacy", "rights", "text", "how", "term", "authority")
+	rights.Texts[2] = s.Words.Text("privacy.rights.term", "request_time", s.lasting(credential.RequestDays*24*time.Hour))
 	rights.Links = []choice{{Value: pathRights, Label: s.Words.Text("help.link.rights")}}
 	cookies := s.part("privacy", "cookies", "text")
 	cookies.Links = []choice{{Value: pathCookies, Label: s.Words.Text("help.link.cookies")}}

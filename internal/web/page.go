@@ -362,6 +362,12 @@ func (s *Server) within(r *http.Request, v credential.Progress, title string) ba
 // T gives a sentence of the page's language.
 func (b base) T(key string, args ...any) string { return b.server.Words.Text(key, args...) }
 
+// Filled gives a sentence that may name, besides its own arguments, what the running
+// program decides (values).
+func (b base) Filled(key string, args ...any) string {
+	return b.server.Words.Text(key, append(args, b.server.values(b.server.Service.Policy())...)...)
+}
+
 // AtSign cuts an address after its @, where a line may end best.
 func (b base) AtSign(address string) []string {
 	return strings.SplitAfterN(address, "@", 2)

@@ -50,7 +50,7 @@ func newPages(t *testing.T) *Server {
 // newPagesConfig is what such a server is made of.
 func newPagesConfig() Config {
 	return Config{
-		Languages: words.Languages(),
+		Service: new(credential.Service), Languages: words.Languages(),
 		Institution: institution.Institution{
 			Name: "Instituto de Ejemplo", ShortName: "Ejemplo", Official: true, Email: "ayuda@example.com",
 			Phone: "+59321234567", PhoneText: "02 123 4567", Hours: "de 08:00 a 17:00", Offices: sampleOffices,
@@ -297,7 +297,7 @@ func views(s *Server) []shown {
 				rule("tipo", "rule.complaint_kind.choose"), rule("asunto", "rule.topic.choose"), rule("texto", "rule.complaint.empty"),
 				rule("correo", "rule.email.shape"), rule("altcha", "rule.captcha.missing"),
 			}),
-			Text: "\n<b>=1+1</b>", Email: "nina@@gmail", Most: "2.000", Days: 15, Inside: true,
+			Text: "\n<b>=1+1</b>", Email: "nina@@gmail", Inside: true,
 			Reference: "ABCD-2345", Named: true, Captcha: `{"parameters":{}}`,
 			Kinds:  sampleChoices(s, "complaints.kind.", "praise", "complaint", "suggestion", "praise"),
 			Topics: sampleChoices(s, "complaints.topic.", "unlock", "generate", "unlock"),

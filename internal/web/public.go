@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"aldaba/internal/words"
 )
 
 // publicView is what a page that anybody may find and pass on says of itself to
@@ -42,7 +44,9 @@ func (s *Server) public(r *http.Request, title, text string) base {
 
 // lasting writes how long something lasts, as people say it: what is whole days from
 // two on in days, what is whole hours from two on in hours.
-func (s *Server) lasting(d time.Duration) string {
+func (s *Server) lasting(d time.Duration) string { return lasting(s.Words, d) }
+
+func lasting(l *words.Language, d time.Duration) string {
 	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
 	for _, unit := range []struct {
 		key    string
@@ -53,16 +57,16 @@ func (s *Server) lasting(d time.Duration) string {
 		switch {
 		case n < unit.from || d%unit.length != 0:
 		case n == 1:
-			return s.Words.Text("lasting." + unit.key)
+			return l.Text("lasting." + unit.key)
 		default:
-			return s.Words.Text("lasting."+unit.key+"s", "n", n)
+			return l.Text("lasting."+unit.key+"s", "n", n)
 		}
 	}
 	if d > time.Minute {
-		return s.Words.Text("lasting.minutes", "n", int(d.Round(time.Minute)/time.Minute))
+		return l.Text("lasting.minutes", "n", int(d.Round(time.Minute)/time.Minute))
 	}
 	if d < 2*time.Second {
-		return s.Words.Text("lasting.second")
+		return l.Text("lasting.second")
 	}
-	return s.Words.Text("lasting.seconds", "n", int(d/time.Second))
+	return l.Text("lasting.seconds", "n", int(d/time.Second))
 }
