@@ -1,15 +1,19 @@
 package site
 
 import (
+	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -424,6 +428,7 @@ func (b *browser) exchange(ctx context.Context, method, path string, form url.Va
 	r := httptest.NewRequestWithContext(ctx, method, path, body)
 	r.Host = "aldaba.example"
 	r.RemoteAddr = b.addr
+	r.Header.Set("Accept-Encoding", "gzip")
 	maps.Copy(r.Header, b.header)
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -436,6 +441,9 @@ func (b *browser) exchange(ctx context.Context, method, path string, form url.Va
 	}
 	rec := httptest.NewRecorder()
 	b.w.handler.ServeHTTP(rec, r)
+	if rec.Header().Get("Content-Encoding") != "" {
+		b.decompress(rec, r)
+	}
 	for _, c := range rec.Result().Cookies() {
 		if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
@@ -444,6 +452,29 @@ func (b *browser) exchange(ctx context.Context, method, path string, form url.Va
 		}
 	}
 	return &answer{rec, b, path, nil}
+}
+
+// compressed are the pages that may be compressed: what stands on them is the same for
+// everybody (docs/decisions/0023). So are the figures for the operator.
+var compressed = regexp.MustCompile(`^/($|clave/generar-recuperar$|ayuda$|buscar$|tramites(/|$)|transparencia|privacidad$|accesibilidad$|cookies$|static/|metrics$)`)
+
+// decompress puts the content in the place of what was sent for it.
+func (b *browser) decompress(rec *httptest.ResponseRecorder, r *http.Request) {
+	if r.Method == http.MethodPost || rec.Code != http.StatusOK || !compressed.MatchString(r.URL.Path) {
+		b.w.t.Errorf("%s %s (%d) is compressed, and may hold a secret", r.Method, r.URL.Path, rec.Code)
+	}
+	rec.Header().Del("Content-Encoding")
+	rec.Header().Del("Content-Length")
+	reader, err := gzip.NewReader(rec.Body)
+	if err != nil {
+		b.w.t.Error(err)
+		return
+	}
+	content, err := io.ReadAll(reader)
+	if err != nil {
+		b.w.t.Error(err)
+	}
+	rec.Body = bytes.NewBuffer(content)
 }
 
 func (b *browser) get(path string) *answer { b.w.t.Helper(); return b.send(http.MethodGet, path, nil) }

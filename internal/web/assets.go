@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
+	"sync"
 
 	"aldaba/internal/institution"
 )
@@ -23,6 +25,7 @@ type asset struct {
 	content []byte
 	hash    string
 	mime    string
+	pressed func() []byte // content as gzip, made once; nil for what is never compressed
 }
 
 // assetTypes are the types of what there is in static, and of a logo. Package mime would read,
@@ -64,7 +67,11 @@ func (a assets) add(name string, content []byte) error {
 		return fmt.Errorf("asset %s has no known type", name)
 	}
 	sum := sha256.Sum256(content)
-	a[name] = asset{content: content, hash: hex.EncodeToString(sum[:8]), mime: kind}
+	file := asset{content: content, hash: hex.EncodeToString(sum[:8]), mime: kind}
+	if kind != "image/png" {
+		file.pressed = sync.OnceValue(func() []byte { return pressed(content) })
+	}
+	a[name] = file
 	return nil
 }
 
@@ -112,16 +119,26 @@ func (s *Server) favicon(w http.ResponseWriter, r *http.Request) error {
 }
 
 func serveAsset(w http.ResponseWriter, r *http.Request, file asset, cache string) error {
+	content, tag := file.content, `"`+file.hash+`"`
+	if file.pressed != nil {
+		w.Header().Add("Vary", "Accept-Encoding")
+		if small := file.pressed(); small != nil && takesGzip(r) {
+			w.Header().Set("Content-Encoding", "gzip")
+			content, tag = small, `"`+file.hash+`-gzip"`
+		}
+	}
 	w.Header().Set("Content-Type", file.mime)
 	w.Header().Set("Cache-Control", cache)
-	w.Header().Set("ETag", `"`+file.hash+`"`)
-	if r.Header.Get("If-None-Match") == `"`+file.hash+`"` {
+	w.Header().Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		w.Header().Del("Content-Encoding") // there is nothing that would be encoded
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := w.Write(file.content)
+	_, err := w.Write(content)
 	return err
 }

@@ -323,6 +323,7 @@ type base struct {
 	Extended    bool        // more time was asked for just now
 	Public      *publicView // nil where the page is for who asked for it alone
 	Languages   []choice    // the other ones that there are, with this page in them; Hint is the language's tag
+	Blank       bool        // a form that nobody has begun: nothing on it is of anybody
 	server      *Server
 }
 
@@ -388,6 +389,11 @@ func (b base) Moment(text string) string {
 // Has reports whether there is a sentence for the key.
 func (b base) Has(key string) bool { return b.server.Words.Has(key) }
 
+// anyones reports whether the page says the same to whoever asks: no secret and
+// nothing of a person stands on it, so that its length tells nothing and it may be
+// compressed. See docs/decisions/0023.
+func (b base) anyones() bool { return b.Public != nil || b.Blank }
+
 // render executes the page whole, then writes headers, status and body. It is
 // the only place that writes HTML.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, view any) {
@@ -408,10 +414,20 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 	} else {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	content := body.Bytes()
+	if page, ok := view.(interface{ anyones() bool }); ok && page.anyones() && status == http.StatusOK {
+		w.Header().Add("Vary", "Accept-Encoding")
+		if takesGzip(r) {
+			if small := pressed(content); small != nil {
+				w.Header().Set("Content-Encoding", "gzip")
+				content = small
+			}
+		}
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body.Bytes()) // the client may be gone; there is nobody to tell
+		_, _ = w.Write(content) // the client may be gone; there is nobody to tell
 	}
 }
 

@@ -28,6 +28,7 @@ func (s *Server) startPage(w http.ResponseWriter, r *http.Request, status int, p
 		Number: r.PostForm.Get("numero"),
 	}
 	view.Position, view.Of = 1, 0
+	view.Blank = r.Method != http.MethodPost
 	kind := r.PostForm.Get("necesita")
 	for _, k := range []credential.ProcedureKind{credential.Generate, credential.Recover} {
 		view.Kinds = append(view.Kinds, s.choice("start.kind.", string(k), kind))
