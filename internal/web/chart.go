@@ -15,6 +15,8 @@ const (
 	chartLeft   = 60 // room for the numbers of the scale
 	chartTop    = 10
 	chartBottom = 166
+	// digitWidth is what a digit of a label needs at most, so that none is cut at the edge.
+	digitWidth = 8
 	// mostMonths is how many months a chart shows: the table has all.
 	mostMonths = 36
 )
@@ -75,7 +77,7 @@ func (s *Server) chart(bars []bar) chartView {
 		x, h := chartLeft+each*float64(b.place), height(b.n)
 		v.Bars = append(v.Bars, barView{
 			X: tenth(x + each*0.12), Width: tenth(each * 0.76), Y: tenth(chartBottom - h), Height: h,
-			LabelX: tenth(x + each*0.12), Label: b.label, Open: b.open,
+			LabelX: tenth(min(x+each*0.12, chartWidth-digitWidth*float64(len(b.label)))), Label: b.label, Open: b.open,
 		})
 	}
 	return v
