@@ -106,6 +106,16 @@ browser: build ## browser tests against bin/aldaba
 	$(call title,browser tests)
 	@cd e2e && ALDABA="$(CURDIR)/bin/aldaba" node --test --test-concurrency="$$(getconf _NPROCESSORS_ONLN)"
 
+# Installed when it is first asked for, in a folder that git ignores: it brings many
+# times the packages that the tests need.
+LIGHTHOUSE := e2e/results/lighthouse-12.8.2
+
+.PHONY: lighthouse
+lighthouse: bootstrap build ## measure the pages people arrive at with Lighthouse; see docs/testing.md
+	@[ -x $(LIGHTHOUSE)/node_modules/.bin/lighthouse ] || \
+		npm install --prefix $(LIGHTHOUSE) --no-audit --no-fund lighthouse@12.8.2
+	@cd e2e && ALDABA="$(CURDIR)/bin/aldaba" node lighthouse.mjs "$(CURDIR)/$(LIGHTHOUSE)/node_modules/.bin/lighthouse"
+
 .PHONY: bench
 bench: build ## measure the program against its figures (ARGS="--only cpu --quick"); see docs/bench.md
 	@go run ./bench $(ARGS)
