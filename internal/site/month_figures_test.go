@@ -267,6 +267,21 @@ func (w *world) onPage(month string) published {
 	a := w.browser().get("/transparencia?mes=" + month).want(200)
 	f := published{Detail: map[string]map[string]string{}}
 	l, lines := words.Spanish(), map[string]string{}
+	plain := func(text string) string { return strings.Join(strings.Fields(text), " ") } // as textOf reads it
+	// in finds what stands for an argument of one of our sentences; empty for nothing.
+	in := func(text, key, argument string) string {
+		const mark = "MARK"
+		value := "(.+?)"
+		if argument == "n" {
+			value = `(\d(?:[\d.]*\d)?)` // without the stop behind it
+		}
+		sentence := strings.ReplaceAll(regexp.QuoteMeta(plain(l.Text("transparency."+key, argument, mark))), mark, value)
+		if found := regexp.MustCompile(sentence).FindStringSubmatch(text); found != nil {
+			return found[1]
+		}
+		return ""
+	}
+	few, byMonth := plain(l.Text("transparency.few")), plain(l.Text("transparency.months.caption"))
 	months := map[string]string{}
 	for n := range 12 {
 		months[l.Month(n+1)] = strconv.Itoa(n + 1)
@@ -293,7 +308,7 @@ func (w *world) onPage(month string) published {
 			numbers := make([]string, 0, 2)
 			for _, cell := range cells[1:] {
 				switch {
-				case cell == "menos de 5":
+				case cell == few:
 					numbers = append(numbers, "0")
 				case strings.ContainsAny(cell, "0123456789"):
 					numbers = append(numbers, decimal(number(cell)))
@@ -301,11 +316,11 @@ func (w *world) onPage(month string) published {
 			}
 			switch {
 			case len(numbers) == 0: // the head
-			case strings.HasPrefix(caption, "Quejas y atenciones por mes") && cells[0] == "Suma":
+			case caption == byMonth && cells[0] == l.Text("transparency.column.sum"):
 				f.Total = numbers
-			case strings.HasPrefix(caption, "Quejas y atenciones por mes"): // noviembre de 2026 cerrado
+			case caption == byMonth: // noviembre de 2026 cerrado
 				f.Months = append(f.Months, []string{name[2], months[name[0]], numbers[0], numbers[1], strings.ReplaceAll(name[3], "ó", "o")})
-			case strings.HasPrefix(caption, "Quejas y atenciones por día"): // 5 de noviembre de 2026
+			case in(caption, "days.caption", "month") != "": // 5 de noviembre de 2026
 				f.Days = append(f.Days, []string{fmt.Sprintf("%s-%02d-%02d", name[4], number(months[name[2]]), number(name[0])), numbers[0], numbers[1]})
 			default:
 				lines[procedures[cells[0]]] = numbers[0]
@@ -314,27 +329,31 @@ func (w *world) onPage(month string) published {
 	}
 	slices.Reverse(f.Months) // the page has the latest first
 	for title := range descendants(a.root, "h3") {
-		what, _, ok := strings.Cut(textOf(title), ": cuánto")
-		if !ok {
+		what := procedures[in(textOf(title), "took", "what")]
+		if textOf(title) == plain(l.Text("transparency.mail")) {
+			what = "correo"
+		}
+		if what == "" {
 			continue
 		}
-		var times []string
 		list := title.NextSibling
-		for ; list.Data != "ul"; list = list.NextSibling {
+		for list.Data != "ul" {
+			list = list.NextSibling
 		}
+		var times []string
 		for item := range descendants(list, "li") {
-			_, time, _ := strings.Cut(strings.TrimSuffix(textOf(item), "."), "a lo sumo ")
-			times = append(times, time)
+			text := textOf(item)
+			times = append(times, cmp.Or(in(text, "half", "time"), in(text, "ninety_five", "time"), in(text, "ninety_nine", "time")))
 		}
-		what = cmp.Or(procedures[what], strings.ToLower(strings.TrimPrefix(what, "El ")))
 		lines[detailTook+what] = strings.Join(times, ", ")
 	}
-	for name, sentence := range map[string]string{
-		detailExpired: `en (\d+) nadie usó el enlace`, detailOpen: `nadie confirmó, aparte de las contadas: (?:cerca de ([\d.]+)|menos de 5)\.`,
-	} {
-		if found := regexp.MustCompile(sentence).FindStringSubmatch(a.text()); found != nil {
-			lines[name] = decimal(number(cmp.Or(found[1], "0")))
-		}
+	if n := in(a.text(), "expired", "n"); n != "" {
+		lines[detailExpired] = n
+	}
+	if n := in(a.text(), "open", "n"); n != "" {
+		lines[detailOpen] = decimal(number(n))
+	} else if strings.Contains(a.text(), plain(l.Text("transparency.open_few"))) {
+		lines[detailOpen] = "0"
 	}
 	if month != "" {
 		f.Detail[month] = lines
@@ -380,7 +399,7 @@ func (f published) asOnPage(month string) published {
 func inWords(d time.Duration) string {
 	switch {
 	case d < time.Second:
-		return "menos de 1 segundo"
+		return words.Spanish().Text("transparency.under_second")
 	case d < time.Minute:
 		return fmt.Sprintf("%.0f s", d.Seconds())
 	case d < 10*time.Minute:
