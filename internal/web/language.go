@@ -103,24 +103,33 @@ func (all *spoken) named(code string) (n int, ok bool) {
 	return 0, false
 }
 
-// asked names what may be asked of a page and goes with it to another language. No
-// other part of an address is written into a page: it may hold a secret.
-var asked = map[string][]string{
-	pathSearch:  {paramQuery},
-	pathHistory: {"que", "desde", "hasta", "pagina"},
+// carried names what of a page's own address goes with it to another language: what it
+// shows depends on it. Nothing else of an address is written into a page: it may hold a
+// secret.
+var carried = map[string][]string{
+	PathStart:        {"soy"},
+	pathChange:       {"primera"},
+	pathLogIn:        {"otra-vez"},
+	pathSearch:       {paramQuery},
+	pathComplaints:   {"asunto"},
+	pathTransparency: {paramMonth},
+	pathSessions:     {"sesion"},
+	pathHistory:      {"que", "desde", "hasta", "pagina"},
+	pathRights:       {paramReceived},
 }
 
 // otherLanguages gives this page in the other languages.
 func (s *Server) otherLanguages(r *http.Request) []choice {
+	asked := r.URL.Query()
 	var list []choice
 	for _, site := range s.spoken.sites {
 		if site.Words == s.Words {
 			continue
 		}
 		query := url.Values{paramLanguage: {string(site.Words.Code())}}
-		for _, name := range asked[r.URL.Path] {
-			if value := r.URL.Query().Get(name); value != "" {
-				query.Set(name, value)
+		for _, name := range carried[r.URL.Path] {
+			if asked.Has(name) {
+				query.Set(name, asked.Get(name))
 			}
 		}
 		list = append(list, choice{Value: s.formPage(r) + "?" + query.Encode(), Label: site.Words.Name(), Hint: site.Words.Tag()})
@@ -128,23 +137,24 @@ func (s *Server) otherLanguages(r *http.Request) []choice {
 	return list
 }
 
-// formPage is where a form stands whose answer this is; empty where the answer can be
-// read at its own address.
+// formPage is the page whose form this request sent, for the links of its answer: the
+// nearest one at or above the form's own address that a browser can ask for. It is empty
+// where that is the address of the request itself.
 func (s *Server) formPage(r *http.Request) string {
 	if r.Method != http.MethodPost {
 		return ""
 	}
 	to, ok := strings.CutPrefix(eventOf(r).route, http.MethodPost+" ")
-	if !ok {
+	switch {
+	case !ok:
 		return "/"
+	case strings.HasSuffix(to, "}"): // a mailed link's: page and form have one address
+		return ""
 	}
 	for ; to != "/"; to = path.Dir(to) {
 		_, pattern := s.routes.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: to}})
 		if pattern == http.MethodGet+" "+to {
 			break
-		}
-		if strings.HasSuffix(to, "}") { // GET has the same place
-			return ""
 		}
 	}
 	return to

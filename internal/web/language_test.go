@@ -16,7 +16,6 @@ func answered(t *testing.T, site http.Handler, method, to, accept, cookie string
 	r := httptest.NewRequestWithContext(t.Context(), method, to, nil)
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Body = http.NoBody
 	}
 	if accept != "" {
 		r.Header.Set("Accept-Language", accept)
@@ -77,10 +76,13 @@ func TestOtherLanguage(t *testing.T) {
 		{http.MethodGet, "/ayuda", "?idioma=en"},
 		{http.MethodGet, "/buscar?q=clave+%22%3E&clave=secreta", "?idioma=en&q=clave+%22%3E"},
 		{http.MethodGet, "/ayuda?idioma=es&q=secreta", "?idioma=en"},
+		{http.MethodGet, pathTransparency + "?mes=2026-03", "?idioma=en&mes=2026-03"},
 		{http.MethodGet, "/no-existe/1700000001", "?idioma=en"},
 		{http.MethodPost, "/no-existe/1700000001", "/?idioma=en"},
 		{http.MethodPost, pathUnlock, pathUnlock + "?idioma=en"},
 		{http.MethodPost, PathLink + "/reenviar", PathLink + "?idioma=en"},
+		{http.MethodPost, PathObjection + "/secreto", "?idioma=en"},
+		{http.MethodPost, PathComplaintConfirm + "/secreto", "?idioma=en"},
 	} {
 		body := html.UnescapeString(answered(t, site, tt.method, tt.to, "", "").Body.String())
 		if !strings.Contains(body, `<a href="`+tt.want+`" lang="en-GB" hreflang="en-GB"`) {
