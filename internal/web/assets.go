@@ -22,19 +22,20 @@ var staticFiles embed.FS
 type assets map[string]asset
 
 type asset struct {
-	content []byte
-	hash    string
-	mime    string
-	pressed func() []byte // content as gzip, made once; nil for what is never compressed
+	content    []byte
+	hash       string
+	mime       string
+	compressed func() []byte // content as gzip, made once; nil for what is never compressed
 }
 
-// assetTypes are the types of what there is in static, and of a logo. Package mime would read,
-// and keep, whatever tables the machine has.
+// assetTypes are the types of what there is in static, and of a logo. Package mime would
+// read, and keep, whatever tables the machine has.
 var assetTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
 	".png": "image/png",
-	".svg": "image/svg+xml"}
+	".svg": "image/svg+xml",
+}
 
 // loadAssets reads them, and puts the institution's colours and logo to them.
 func loadAssets(of institution.Institution) (assets, error) {
@@ -69,7 +70,7 @@ func (a assets) add(name string, content []byte) error {
 	sum := sha256.Sum256(content)
 	file := asset{content: content, hash: hex.EncodeToString(sum[:8]), mime: kind}
 	if kind != "image/png" {
-		file.pressed = sync.OnceValue(func() []byte { return pressed(content) })
+		file.compressed = sync.OnceValue(func() []byte { return compressed(content) })
 	}
 	a[name] = file
 	return nil
@@ -118,11 +119,12 @@ func (s *Server) favicon(w http.ResponseWriter, r *http.Request) error {
 	return serveAsset(w, r, s.assets["favicon.svg"], "public, max-age=86400")
 }
 
+// serveAsset answers with a file, under the rule by which it may be kept.
 func serveAsset(w http.ResponseWriter, r *http.Request, file asset, cache string) error {
 	content, tag := file.content, `"`+file.hash+`"`
-	if file.pressed != nil {
+	if file.compressed != nil {
 		w.Header().Add("Vary", "Accept-Encoding")
-		if small := file.pressed(); small != nil && takesGzip(r) {
+		if small := file.compressed(); small != nil && takesGzip(r) {
 			w.Header().Set("Content-Encoding", "gzip")
 			content, tag = small, `"`+file.hash+`-gzip"`
 		}

@@ -9,22 +9,22 @@ import (
 	"strings"
 )
 
-// presses are the compressors, as many as there can be at work at once. Each holds most
-// of a megabyte, so there are never more, however many people ask: who finds none free
-// waits for another page's compression, a fraction of a millisecond.
-var presses = make(chan *gzip.Writer, runtime.GOMAXPROCS(0))
+// compressors are as many as can be at work at once. Each holds most of a megabyte, so
+// there are never more, however many people ask: who finds none free waits for another
+// page's compression, a fraction of a millisecond.
+var compressors = make(chan *gzip.Writer, runtime.GOMAXPROCS(0))
 
 func init() {
-	for range cap(presses) {
-		presses <- nil // made when it is first needed
+	for range cap(compressors) {
+		compressors <- nil // made when it is first needed
 	}
 }
 
-// pressed is content as gzip; nil where that saves nothing.
-func pressed(content []byte) []byte {
+// compressed is content as gzip; nil where that saves nothing.
+func compressed(content []byte) []byte {
 	var out bytes.Buffer
-	w := <-presses
-	defer func() { presses <- w }()
+	w := <-compressors
+	defer func() { compressors <- w }()
 	if w == nil {
 		w = gzip.NewWriter(&out)
 	} else {

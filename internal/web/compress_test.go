@@ -39,7 +39,7 @@ func TestTakesGzip(t *testing.T) {
 	}
 }
 
-func unpressed(t *testing.T, body io.Reader) []byte {
+func uncompressed(t *testing.T, body io.Reader) []byte {
 	t.Helper()
 	reader, err := gzip.NewReader(body)
 	if err != nil {
@@ -116,7 +116,7 @@ func TestCompressed(t *testing.T) {
 		if length := packed.Body.Len(); length >= plain.Body.Len() {
 			t.Errorf("%s: %d bytes compressed, %d plain", name, length, plain.Body.Len())
 		}
-		if !bytes.Equal(unpressed(t, packed.Body), plain.Body.Bytes()) {
+		if !bytes.Equal(uncompressed(t, packed.Body), plain.Body.Bytes()) {
 			t.Errorf("%s: the two contents are not the same", name)
 		}
 	}

@@ -418,7 +418,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 	if page, ok := view.(interface{ anyones() bool }); ok && page.anyones() && status == http.StatusOK {
 		w.Header().Add("Vary", "Accept-Encoding")
 		if takesGzip(r) {
-			if small := pressed(content); small != nil {
+			if small := compressed(content); small != nil {
 				w.Header().Set("Content-Encoding", "gzip")
 				content = small
 			}
