@@ -17,6 +17,7 @@ const (
 	cookieSession   = "sesion"      // a log-in
 	cookieDevice    = "dispositivo" // a browser that finished a procedure
 	cookieNumber    = "numero"      // a number just typed, sealed, for the page that comes next
+	cookieComplaint = "queja"       // number and code of a complaint, for the page that shows them once
 	cookieLanguage  = "idioma"      // the language that was chosen
 )
 
@@ -101,12 +102,11 @@ func (s *Server) standing(r *http.Request, at ...credential.Step) (credential.Pr
 func (s *Server) actor(r *http.Request) credential.Actor {
 	device, _ := credential.ParseDeviceID(s.cookie(r, cookieDevice))
 	return credential.Actor{
-		Kind:    credential.Citizen,
-		Network: network(s.applicant(r)),
-		Device:  device,
-		Browser: browserKind(r.UserAgent()),
-		Route:   eventOf(r).route,
-
+		Kind:     credential.Citizen,
+		Network:  network(s.applicant(r)),
+		Device:   device,
+		Browser:  browserKind(r.UserAgent()),
+		Route:    eventOf(r).route,
 		Language: s.Words.Code(),
 	}
 }

@@ -18,10 +18,8 @@ const (
 	PathComplaintConfirm = pathComplaints + "/confirmar"
 )
 
-// cookieComplaint holds number and code for the page that shows them, once.
-const cookieComplaint = "queja"
-
-// complaintCookieLife is for how long that page waits to be loaded.
+// complaintCookieLife is for how long the page that shows number and code waits to be
+// loaded.
 const complaintCookieLife = 10 * time.Minute
 
 // A complaint that is too long comes back to its writer whole, so more of it is read

@@ -169,6 +169,25 @@ func (s *Server) demoMailHTML(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
+// demoServiceView stands where the institution's own service would be.
+type demoServiceView struct {
+	base
+	Text string // what the service is for
+}
+
+// PathDemoService is where the demo's services are; behind it the service's id.
+const PathDemoService = "/demo/servicios/"
+
+func (s *Server) demoService(w http.ResponseWriter, r *http.Request) error {
+	for _, o := range s.Institution.Services {
+		if o.ID == r.PathValue("id") {
+			s.render(w, r, http.StatusOK, "demo_service", demoServiceView{s.base(r, o.Name), o.Text})
+			return nil
+		}
+	}
+	return s.noSuchPage(w, r)
+}
+
 // clockMoved says how far the demo's clock was moved; empty for not at all.
 func (s *Server) clockMoved() string {
 	if s.Demo == nil || s.Demo.Offset == nil {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ type fact struct{ Name, Text string }
 type topic struct {
 	group, id, key string
 	texts          []string
-	links          []string // paths; what they say is words "help.link.PATH"
+	links          []string // paths; what they say is words "help.link.KEY" (linkKeys)
 }
 
 // helpTopics are the questions of the help page, in its order.
@@ -116,7 +115,7 @@ func (s *Server) topic(t topic, p credential.Policy) section {
 	return answer
 }
 
-// linkKeys are the words of the links that texts end in.
+// linkKeys are the keys of the links that answers end in, by their paths.
 var linkKeys = map[string]string{
 	PathStart: "start", pathChange: "change", pathUnlock: "unlock", pathSheets: "sheets", pathComplaints: "complaints",
 	pathPrivacy: "privacy", pathCookies: "cookies", pathRights: "rights", pathHelp: "help",
@@ -128,7 +127,7 @@ func (s *Server) values(p credential.Policy) []any {
 	const day = 24 * time.Hour
 	kept := p.Kept()
 	values := []any{
-		"host", s.PublicURL.Scheme + "://" + s.PublicURL.Host, "phone", s.Institution.Phone, "hours", s.Institution.Hours,
+		"host", rootOf(s.PublicURL), "phone", s.Institution.Phone, "hours", s.Institution.Hours,
 		"password_max", numberText(p.PasswordMax), "freeze_link_life", s.lasting(p.FreezeLinkLife),
 		"letter_most", s.Words.Number(credential.MaxLetter), "request_time", s.lasting(credential.RequestDays * day),
 		"answer_time", s.lasting(time.Duration(s.Service.AnswerDays()) * day), "confirm_life", s.lasting(credential.ComplaintConfirmLife),
@@ -138,6 +137,25 @@ func (s *Server) values(p credential.Policy) []any {
 		values = append(values, mark, s.decided(p, mark))
 	}
 	return values
+}
+
+// cityView is the offices of one city, for the help page.
+type cityView struct {
+	Name    string
+	Offices []institution.Office
+}
+
+// cities gives the offices by city, in the order in which the institution names them.
+func (s *Server) cities() []cityView {
+	var list []cityView
+	for _, o := range s.Institution.Offices {
+		at := slices.IndexFunc(list, func(c cityView) bool { return c.Name == o.City })
+		if at < 0 {
+			at, list = len(list), append(list, cityView{Name: o.City})
+		}
+		list[at].Offices = append(list[at].Offices, o)
+	}
+	return list
 }
 
 // textView is a page of text: what is kept, what was tested.
@@ -276,33 +294,4 @@ func (s *Server) cookiesView(r *http.Request, p credential.Policy) textView {
 		sections = append(sections, own)
 	}
 	return s.text(r, "cookies", sections)
-}
-
-// searchable lists what the search finds, besides the sheets: pages by the words of
-// their title and text, and the questions of the help.
-func (s *Server) searchable(p credential.Policy) []section {
-	var list []section
-	for _, page := range []struct{ path, key string }{
-		{pathTransparency, "transparency"}, {pathComplaints, "complaints"}, {pathPrivacy, "privacy"},
-		{pathAccessibility, "accessibility"}, {pathCookies, "cookies"}, {pathSheets, "sheets"},
-	} {
-		list = append(list, section{ID: page.path, Title: s.Words.Text(page.key + ".title"), Texts: []string{s.Words.Text(page.key + ".lead")}})
-	}
-	list = append(list,
-		section{ID: pathLogIn, Title: s.Words.Text("log_in.title"), Texts: []string{s.Words.Text("search.log_in")}},
-		section{ID: pathHelp + "#contacto", Title: s.Words.Text("help.contact.title"), Texts: []string{s.Words.Text("help.contact.ready"), s.Institution.Email, s.Institution.PhoneText}},
-	)
-	offices := section{ID: pathHelp + "#oficinas", Title: s.Words.Text("help.offices.title"), Texts: []string{s.Words.Text("help.offices.text")}}
-	for _, o := range s.Institution.Offices {
-		offices.Texts = append(offices.Texts, o.City+" "+o.Name+" "+o.Address)
-	}
-	if len(s.Institution.Offices) > 0 {
-		list = append(list, offices)
-	}
-	for _, t := range helpTopics {
-		found := s.topic(t, p)
-		found.ID = (&url.URL{Path: pathHelp, Fragment: t.id}).String()
-		list = append(list, found)
-	}
-	return slices.Clip(list)
 }

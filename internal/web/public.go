@@ -14,7 +14,7 @@ type publicView struct {
 	Text    string   // what it is about
 	Address string   // in the language of the page
 	Locale  string   // the same language, as who shows the address wants it written
-	InOther []choice // the addresses of the page in every language, by its tag
+	InEach  []choice // its addresses in every language, this one too; Label is the tag
 	Picture string   // address of the picture beside it
 	Index   bool     // search engines may show it: not in a demo or an example
 	Query   string   // what was searched for
@@ -23,23 +23,28 @@ type publicView struct {
 // public is base for such a page.
 func (s *Server) public(r *http.Request, title, text string) base {
 	b := s.base(r, title)
-	root := s.PublicURL.Scheme + "://" + s.PublicURL.Host
-	b.Public = &publicView{Text: text, Locale: strings.ReplaceAll(s.Words.Tag(), "-", "_"), Index: s.Demo == nil && s.Institution.Official}
+	path := r.URL.EscapedPath()
+	b.Public = &publicView{
+		Text: text, Address: s.address(path), Locale: strings.ReplaceAll(s.Words.Tag(), "-", "_"), Index: s.Demo == nil && s.Institution.Official,
+	}
 	for _, one := range s.spoken.sites {
-		address := root + r.URL.EscapedPath()
-		if one != s.spoken.sites[0] {
-			address += "?" + paramLanguage + "=" + string(one.Words.Code())
-		}
-		if one.Words == s.Words {
-			b.Public.Address = address
-		}
-		b.Public.InOther = append(b.Public.InOther, choice{Value: address, Label: one.Words.Tag()})
+		b.Public.InEach = append(b.Public.InEach, choice{Value: one.address(path), Label: one.Words.Tag()})
 	}
 	picture, err := s.assets.url("social.png")
 	if err == nil {
-		b.Public.Picture = root + picture
+		b.Public.Picture = rootOf(s.PublicURL) + picture
 	}
 	return b
+}
+
+// address is where a page is read in this site's language, whatever a browser asks for:
+// the first language has the plain one.
+func (s *Server) address(path string) string {
+	to := rootOf(s.PublicURL) + path
+	if s.Words != s.spoken.sites[0].Words {
+		to += "?" + paramLanguage + "=" + string(s.Words.Code())
+	}
+	return to
 }
 
 // lasting writes how long something lasts, as people say it: what is whole days from

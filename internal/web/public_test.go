@@ -147,6 +147,9 @@ func TestSheetPage(t *testing.T) {
 	if pdf.Code != http.StatusOK || pdf.Header().Get("Content-Type") != "application/pdf" || !strings.HasPrefix(pdf.Body.String(), "%PDF-1.7") {
 		t.Errorf("the file: %d %s", pdf.Code, pdf.Header().Get("Content-Type"))
 	}
+	if got := pdf.Header().Get("Vary"); got != "Accept-Language, Cookie" {
+		t.Errorf("the file is another one in each language, and says Vary %q", got)
+	}
 	for _, path := range []string{"/tramites/no-existe", "/tramites/no-existe.pdf", "/tramites/.pdf", "/tramites/generar-recuperar-clave.pdf.pdf", "/tramites/"} {
 		if w := get(path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d, want 404", path, w.Code)
@@ -170,7 +173,7 @@ func TestWellKnown(t *testing.T) {
 	if w := get(pathChangePassword); w.Code != http.StatusSeeOther || w.Header().Get("Location") != pathChange {
 		t.Errorf("change-password: %d to %q", w.Code, w.Header().Get("Location"))
 	}
-	want := "Contact: mailto:seguridad@institucion.example\nPreferred-Languages: es\n" +
+	want := "Contact: mailto:seguridad@institucion.example\nPreferred-Languages: es, en\n" +
 		"Canonical: http://127.0.0.1:8080/.well-known/security.txt\nExpires: 2026-09-03T00:00:00Z\n"
 	if w := get(pathSecurity); w.Body.String() != want || w.Header().Get("Content-Type") != "text/plain; charset=utf-8" {
 		t.Errorf("security.txt is %q, want %q", w.Body, want)

@@ -56,14 +56,43 @@ func (s *Server) entries(p credential.Policy) []entry {
 		}
 		list = append(list, e)
 	}
-	for _, one := range s.searchable(p) {
-		list = append(list, entry{to: one.ID, title: one.Title, texts: one.Texts})
+	list = append(list, s.pageEntries()...)
+	for _, t := range helpTopics {
+		answer := s.topic(t, p)
+		list = append(list, entry{to: pathHelp + "#" + t.id, title: answer.Title, texts: answer.Texts})
 	}
 	for n := range list {
 		e := &list[n]
 		e.named, e.known, e.words = folded(e.title), folded(strings.Join(e.known, " ")), folded(strings.Join(e.texts, " "))
 	}
 	return list
+}
+
+// pageEntries lists the pages that are found by the words of their title and lead, and
+// the parts of the help page that are no question.
+func (s *Server) pageEntries() []entry {
+	var list []entry
+	for _, page := range []struct{ path, key string }{
+		{pathTransparency, "transparency"}, {pathComplaints, "complaints"}, {pathPrivacy, "privacy"},
+		{pathAccessibility, "accessibility"}, {pathCookies, "cookies"}, {pathSheets, "sheets"},
+	} {
+		list = append(list, entry{to: page.path, title: s.Words.Text(page.key + ".title"), texts: []string{s.Words.Text(page.key + ".lead")}})
+	}
+	list = append(list,
+		entry{to: pathLogIn, title: s.Words.Text("log_in.title"), texts: []string{s.Words.Text("search.log_in")}},
+		entry{
+			to: pathHelp + "#contacto", title: s.Words.Text("help.contact.title"),
+			texts: []string{s.Words.Text("help.contact.ready"), s.Institution.Email, s.Institution.PhoneText},
+		},
+	)
+	if len(s.Institution.Offices) == 0 {
+		return list
+	}
+	offices := entry{to: pathHelp + "#oficinas", title: s.Words.Text("help.offices.title"), texts: []string{s.Words.Text("help.offices.text")}}
+	for _, o := range s.Institution.Offices {
+		offices.texts = append(offices.texts, o.City+" "+o.Name+" "+o.Address)
+	}
+	return append(list, offices)
 }
 
 // find looks for words. What has most of them comes, in order of how it has them.

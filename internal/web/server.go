@@ -27,9 +27,9 @@ type Config struct {
 	Institution institution.Institution // who runs it, for header, footer, help and the services behind the clave
 	Logger      *slog.Logger            // one line per request; discarded when nil
 	Demo        *Demo                   // the demo's own pages; nil in serve, where they are 404
-	Now         func() time.Time
-	Observe     func(Request)  // told of every request, for figures; may be nil
-	Proxies     []netip.Prefix // before this program: of them alone X-Forwarded-For counts
+	Now         func() time.Time        // the program's clock
+	Observe     func(Request)           // told of every request, for figures; may be nil
+	Proxies     []netip.Prefix          // before this program: of them alone X-Forwarded-For counts
 
 	// Figures gives what is published of the public figures.
 	Figures func(context.Context) (*stats.Published, error)
@@ -44,16 +44,16 @@ type Server struct {
 	routes *http.ServeMux  // of this site
 	pages  map[string]*page
 	assets assets
-	index  []entry // what the search finds
-	secure bool    // https: cookies are Secure and carry the __Host- prefix
-	staff  bool    // this is the staff listener's site
-	origin *http.CrossOriginProtection
+	index  []entry                     // what the search finds
+	secure bool                        // https: cookies are Secure and carry the __Host- prefix
+	staff  bool                        // this is the staff listener's site
+	origin *http.CrossOriginProtection // of this site: its refusal is a page
 }
 
 // New checks the configuration, reads the templates and makes the site.
 func New(c Config) (*Server, error) {
 	if c.Service == nil || len(c.Languages) == 0 || c.PublicURL == nil || c.Now == nil || c.Figures == nil {
-		return nil, errors.New("web: service, words, public URL, clock and figures are all needed")
+		return nil, errors.New("web: service, languages, public URL, clock and figures are all needed")
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -80,8 +80,12 @@ func New(c Config) (*Server, error) {
 // make another site's.
 func sameOrigin(public *url.URL) (*http.CrossOriginProtection, error) {
 	origin := http.NewCrossOriginProtection()
-	return origin, origin.AddTrustedOrigin(public.Scheme + "://" + public.Host)
+	return origin, origin.AddTrustedOrigin(rootOf(public))
 }
+
+// rootOf is the site's own origin: what stands before every path of ours in an address
+// that is read elsewhere.
+func rootOf(public *url.URL) string { return public.Scheme + "://" + public.Host }
 
 // Limits of what a request may bring. The longest honest form (ten answers of
 // 100 characters) is under 4 KiB, a captcha solution under 4 KiB. Complaints may

@@ -175,7 +175,7 @@ func (s *Server) lastMonths(r *http.Request) *figuresView {
 
 // structured describes the procedure to programs, in the terms of schema.org.
 func (s *Server) structured(v sheetView) map[string]any {
-	root := s.PublicURL.Scheme + "://" + s.PublicURL.Host
+	root := rootOf(s.PublicURL)
 	begin := v.Begin
 	if strings.HasPrefix(begin, "/") {
 		begin = root + begin
@@ -218,6 +218,7 @@ func (s *Server) showSheets(w http.ResponseWriter, r *http.Request) error {
 // institution's texts are long.
 func (s *Server) sheetPDF(w http.ResponseWriter, r *http.Request, v sheetView) error {
 	w.Header().Set("Content-Disposition", `inline; filename="`+v.Sheet.ID+sheetFile+`"`)
+	s.varies(w)
 	return open(w, r, "application/pdf", s.paper(v).Write())
 }
 
@@ -279,9 +280,9 @@ func (s *Server) paper(v sheetView) pdf.Document {
 	if f := v.Figures; f != nil && len(f.Rows) > 0 {
 		put(pdf.Plain(pdf.Text, t("sheet.figures.sum", "since", f.Total.Since, "last", f.Total.Last, "attentions", f.Total.N, "complaints", f.Complaints)))
 	}
-	all := s.PublicURL.JoinPath(pathTransparency).String()
+	all := s.address(pathTransparency)
 	put(pdf.Block{Kind: pdf.Text, Spans: []pdf.Span{{Text: t("sheet.figures.all") + ": "}, {Text: all, URL: all}}})
-	here := s.PublicURL.JoinPath(pathSheets, v.Sheet.ID).String()
+	here := s.address(pathSheets + "/" + v.Sheet.ID)
 	put(pdf.Block{Kind: pdf.Text, Spans: []pdf.Span{{Text: t("sheet.paper", "address", "")}, {Text: here, URL: here}}})
 	return d
 }

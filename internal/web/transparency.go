@@ -317,8 +317,8 @@ func (s *Server) figuresJSON(w http.ResponseWriter, r *http.Request) error {
 	return open(w, r, "application/json; charset=utf-8", body.Bytes())
 }
 
-// open answers with what is the same for everybody: it may be kept by anyone who
-// asks each time whether it is still so.
+// open answers with what is nobody's in particular: it may be kept by anyone who asks
+// each time whether it is still so.
 func open(w http.ResponseWriter, r *http.Request, kind string, body []byte) error {
 	sum := sha256.Sum256(body)
 	return serveAsset(w, r, asset{content: body, hash: hex.EncodeToString(sum[:8]), mime: kind}, "public, no-cache")

@@ -36,8 +36,8 @@ func (s *Server) security(w http.ResponseWriter, r *http.Request) error {
 	if of.Policy != "" {
 		fmt.Fprintf(&file, "Policy: %s\n", of.Policy)
 	}
-	fmt.Fprintf(&file, "Preferred-Languages: es\nCanonical: %s\nExpires: %s\n",
-		s.PublicURL.JoinPath(pathSecurity), s.Now().UTC().Truncate(24*time.Hour).Add(securityLife).Format(time.RFC3339))
+	fmt.Fprintf(&file, "Preferred-Languages: %s\nCanonical: %s\nExpires: %s\n",
+		strings.Join(s.Institution.Languages, ", "), rootOf(s.PublicURL)+pathSecurity, s.Now().UTC().Truncate(24*time.Hour).Add(securityLife).Format(time.RFC3339))
 	return open(w, r, "text/plain; charset=utf-8", []byte(file.String()))
 }
 
