@@ -139,7 +139,7 @@ test('a month goes by: it is closed with what was done in it, signed, and the ne
   const chart = main.getByRole('img', { name: new RegExp(`Atenciones por mes, de .* a ${next} Una barra por mes`) });
   assert.equal(await chart.locator('rect').count(), given + 2);
   assert.equal(await chart.locator('rect.al-plot__bar--open').count(), 1);
-  assert.equal(await main.getByRole('img', { name: new RegExp(`Atenciones por día, ${next}.*3 de ${next}, con 1 `) }).locator('rect').count(), 1);
+  assert.equal(await main.getByRole('img', { name: new RegExp(`Atenciones por día, ${next}.*3 de ${next}: 1\\.`) }).locator('rect').count(), 1);
   await visit.inspect();
   assert.match(await (await fetch(`${demo.url}/transparencia.csv?por=dia`)).text(), /\n\d{4}-\d{2}-10,1,8\n\d{4}-\d{2}-03,0,1\n$/);
 
