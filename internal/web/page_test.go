@@ -234,7 +234,12 @@ func views(s *Server) []shown {
 	start := calm("start.title")
 	start.Position, start.Of, start.Procedure, start.CanExtend = 1, 0, "", false
 	rule := func(field, rule string) problem {
-		return problem{Field: field, Text: s.Words.Text(rule, "min", 12, "max", 256, "least", 3)}
+		return problem{Field: field, Text: s.Words.Text(rule, "min", 12, "max", 256, "least", 3, "attempt_window", "24 h")}
+	}
+	var filledSheets []institution.Sheet
+	for _, one := range sampleSheets {
+		one, _ = s.filled(one, policyOf(credential.Ficha2026))
+		filledSheets = append(filledSheets, one)
 	}
 	complaint := complaintView{
 		base: calmOutside(s, "complaint.title"), Number: "Q-AB23-CD45", Kind: "Queja", Topic: "Otro", Received: "5 de marzo de 2026",
@@ -251,7 +256,7 @@ func views(s *Server) []shown {
 		{"transparency", "another month", transparencyOf(s, calmOutside(s, "transparency.title"), "?mes=2026-10", sampleFigures())},
 		{"sheet", "no figures", sampleSheet(s, zero, sampleSheets[0], nil)},
 		{"sheet", "full", sampleSheet(s, calmOutside(s, "sheets.title"), sampleSheets[1], sampleFigures())},
-		{"sheets", "zero", sheetsView{base: zero}}, {"sheets", "full", sheetsView{calmOutside(s, "sheets.title"), sampleSheets}},
+		{"sheets", "zero", sheetsView{base: zero}}, {"sheets", "full", sheetsView{calmOutside(s, "sheets.title"), filledSheets}},
 		{"door", "zero", doorView{base: zero}}, {"door", "full", doorView{calmOutside(s, "door.title"), sampleLinks, sampleLinks[:1]}},
 		{"help", "zero", helpView{base: zero}}, {"help", "full", helpView{calmOutside(s, "help.title"), s.cities(), s.helpGroups(policyOf(credential.Ficha2026))}},
 		{"help", "guia", helpView{calmOutside(s, "help.title"), nil, s.helpGroups(policyOf(credential.Guia))}},
@@ -616,7 +621,7 @@ func everyPage(t *testing.T, s *Server) {
 					t.Errorf("the page contains %q", sign)
 				}
 			}
-			if found := regexp.MustCompile(`\{[a-z]+\}`).FindString(body); found != "" {
+			if found := regexp.MustCompile(`\{[a-z_]+\}`).FindString(body); found != "" {
 				t.Errorf("a value was not filled in: %s", found)
 			}
 			checkDocument(t, "", body)
