@@ -199,7 +199,7 @@ func TestComplaintNobodyConfirms(t *testing.T) {
 		page.b.get(link).want(200)
 		w.clock.advance(time.Second)
 		gone := page.press("Confirmar").want(410)
-		if !strings.Contains(gone.text(), "siete días") {
+		if !strings.Contains(gone.text(), "7 días") {
 			t.Errorf("the page of a link that ended: %s", clipText(gone.text(), 300))
 		}
 		page.b.get(link).want(410)

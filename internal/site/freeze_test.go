@@ -76,6 +76,7 @@ func TestFreeze(t *testing.T) {
 		owner.logIn(p, goodClave).want(303)
 		waiting := w.browser()
 		waiting.sent(credential.Recover, p, p.Email)
+		w.activation(p.Email, 1) // a freeze ends the mails that have not left
 		notice := w.notice(p.Email, noticeOfClave)
 		page := w.pressed(notice)
 		number := lineOf(page, "Su número de caso es")

@@ -70,7 +70,7 @@ func TestLanguageOfMails(t *testing.T) {
 		b := w.browser()
 		b.header.Set("User-Agent", "Mozilla/5.0 (iPad)")
 		b.logIn(p, goodClave).want(303)
-		newest(p, p.Email, "Notice: somebody logged in to your account from another device or another network")
+		newest(p, p.Email, "Notice: someone logged in to your account from another device or another network")
 		w.clock.advance(mergeNotices)
 		// A change of clave is told in the old language, and moves to the page's.
 		page := w.browser().get("/clave/cambiar").want(200)
