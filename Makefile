@@ -82,7 +82,7 @@ lint: ## staticcheck, errcheck, unparam, deadcode
 unit: ## Go tests with the race detector, both database engines
 	$(call title,Go tests)
 	@CGO_ENABLED=1 go test $(RACE) -vet=off -shuffle=on -short -timeout 20m ./...
-	$(call title,Go tests that measure memory or take thousands of steps)
+	$(call title,Go tests that measure memory or let a month go by)
 	@go test -vet=off -timeout 10m -run 'TestS26_FiveHundredAtOnce|TestImportMemory|TestS30_AMonthOfTraffic' ./internal/site
 
 # Left in a folder that git ignores, so that a fault can be looked up where it stands.

@@ -71,17 +71,22 @@ func (s *Service) addressChange(p Procedure, now time.Time) AddressChange {
 	v := AddressChange{
 		ID: p.ID, Step: p.Step, Reference: p.Reference, HoldUntil: p.HoldUntil, ValidUntil: p.validUntil(s.policy),
 		TriesLeft: max(0, s.policy.CodeTries-p.CodeTries), ResendsLeft: max(0, s.policy.Resends-p.Typed.Again),
-	}
-	for mask, email := range map[*string]string{&v.Old: p.Typed.Old, &v.New: p.Typed.Email} {
-		if e, err := ParseEmail(email); err == nil {
-			*mask = e.OwnerMask()
-		}
+		Old: ownerMask(p.Typed.Old), New: ownerMask(p.Typed.Email),
 	}
 	if p.Step == StepOldCode {
 		p.HoldUntil = time.Time{} // holds the link, not the code
 	}
 	v.Mail = mailState(p, v.ValidUntil, now)
 	return v
+}
+
+// ownerMask masks an address as a procedure keeps it; empty for what is none.
+func ownerMask(kept string) string {
+	email, err := ParseEmail(kept)
+	if err != nil {
+		return ""
+	}
+	return email.OwnerMask()
 }
 
 // LookAddress reads the page of the address. Expired "session" for who is not

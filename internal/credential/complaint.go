@@ -79,9 +79,6 @@ type LapsedComplaint struct {
 }
 
 const (
-	// MaxLetter bounds what people write to the institution, a complaint or a request
-	// about their data, in code points: a page of a letter.
-	MaxLetter = 2000
 	// ComplaintConfirmLife is how long the link in the mail confirms. Nothing but a
 	// figure depends on it, so that it can wait for who reads mail once a week.
 	ComplaintConfirmLife = 7 * day
@@ -301,8 +298,8 @@ func (s *Service) mailComplaint(tx Tx, by Actor, c Complaint, now time.Time) err
 	})
 }
 
-// HeldReference gives the reference of the procedure that a browser holds, however
-// far it is or whether it is over, and its kind; both are empty where there is none.
+// HeldReference gives the reference of the procedure that a browser holds, and its kind,
+// at whatever step it is and also once it is over; both are empty where there is none.
 func (s *Service) HeldReference(ctx context.Context, c Claim) (reference string, kind ProcedureKind, err error) {
 	err = s.store.Glance(ctx, func(tx Tx) error {
 		p, err := tx.Procedure(c.ID)

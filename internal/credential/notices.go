@@ -118,9 +118,9 @@ func (s *Service) network(tx Tx, by Actor, subject Subject, account Account, now
 	return NetworkNew, err
 }
 
-// facts is what a notice says of an act of who uses a browser. It is written in the
-// language that the account had before the act: a notice warns the owner, so whoever
-// did it has no say in how it reads.
+// facts is what a notice says of an act that somebody did in a browser. It is asked for
+// before the act changes the account, and keeps the language that this had until then: a
+// notice warns the owner, so whoever acted has no say in how it reads.
 func (s *Service) facts(tx Tx, by Actor, subject Subject, person Person, reference string, now time.Time) (MailFacts, error) {
 	account, err := accountOf(tx, subject)
 	if err != nil {

@@ -45,6 +45,10 @@ func (t Text) LogValue() slog.Value { return slog.StringValue(masked) }
 // GoString masks the value for %#v.
 func (t Text) GoString() string { return "credential.Text(•••)" }
 
+// MaxLetter bounds what people write to the institution, a complaint or a request about
+// their data, in code points: a page of a letter.
+const MaxLetter = 2000
+
 // joiner joins the characters of one emoji; it is the only one that cannot
 // be seen and has a use in a text.
 const joiner = '\u200d'

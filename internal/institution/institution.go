@@ -1,7 +1,8 @@
 // Package institution reads what one institution says of itself: who it is, how to
-// reach it, its colours, and the services behind the clave. It stands in a folder of
-// strict TOML files, so that the program holds nothing of any institution but the
-// example, which is marked as one.
+// reach it, its colours, the services behind the clave, its legal texts and the sheets of
+// its procedures, in each of its languages. It stands in a folder of strict TOML files, so
+// that the program holds nothing of any institution but the example, which is marked as
+// one.
 package institution
 
 import (
@@ -74,7 +75,7 @@ const (
 	servicesFile = "services.toml"
 )
 
-var known = []string{mainFile, servicesFile, legalFile}
+var knownFiles = []string{mainFile, servicesFile, legalFile}
 
 // reader reads one folder.
 type reader struct {
@@ -174,8 +175,8 @@ func (r *reader) strangers(folder string) {
 		r.fault(folder, "is no folder that can be read; write the name of one")
 	}
 	for _, e := range entries {
-		if strings.EqualFold(filepath.Ext(e.Name()), ".toml") && !slices.Contains(known, e.Name()) {
-			r.fault(path.Join(folder, e.Name()), "is none of the files that are read, which are %s; rename it or take it away", strings.Join(known, ", "))
+		if strings.EqualFold(filepath.Ext(e.Name()), ".toml") && !slices.Contains(knownFiles, e.Name()) {
+			r.fault(path.Join(folder, e.Name()), "is none of the files that are read, which are %s; rename it or take it away", strings.Join(knownFiles, ", "))
 		}
 	}
 }

@@ -12,16 +12,17 @@ import (
 	"aldaba/internal/settings"
 )
 
-// translation is what a language's folder says; what is empty or missing stays as the
-// first language has it.
+// translation is what a language's folder says. A name, an address or a telephone that is
+// empty stays as the first language has it, and so does a sheet that is missing; all else
+// is there, or the folder was refused.
 type translation struct {
 	name, shortName string
 	phoneText       string
 	hours           string
 	offices         map[string]Office // by ID
-	groups          []string
-	services        map[string]named // by ID
-	sheets          map[string]Sheet // by ID, whole
+	groups          []string          // by their place in the first language's
+	services        map[string]named  // by ID
+	sheets          map[string]Sheet  // by ID, whole
 
 	agreement           Agreement // whole
 	controller, address string    // of privacy
@@ -89,8 +90,7 @@ func (s source) languages(program []string) []string {
 func (r *reader) translations(i *Institution, program []string) {
 	first := i.Languages[0]
 	for _, language := range program {
-		info, err := fs.Stat(r.folder, language)
-		there, offered := err == nil && info.IsDir(), slices.Contains(i.Languages, language)
+		there, offered := r.hasFolder(language), slices.Contains(i.Languages, language)
 		switch {
 		case there && language == first:
 			r.fault(language, "is the first of the languages, whose texts stand in the folder itself; take this one away, or name another language first in %s", filepath.Join(r.name, mainFile))
@@ -102,6 +102,12 @@ func (r *reader) translations(i *Institution, program []string) {
 	for _, language := range i.Languages[1:] {
 		i.others[language] = r.translate(language, i)
 	}
+}
+
+// hasFolder reports whether there is a folder for a language.
+func (r *reader) hasFolder(language string) bool {
+	info, err := fs.Stat(r.folder, language)
+	return err == nil && info.IsDir()
 }
 
 // translate reads the folder of one language. The institution's main texts are
@@ -122,7 +128,7 @@ func (r *reader) translate(language string, i *Institution) translation {
 		r.closeWords(language, legalFile, s)
 	}
 	r.sheetWords(language, *i, &t)
-	if info, err := fs.Stat(r.folder, language); err == nil && info.IsDir() {
+	if r.hasFolder(language) {
 		r.strangers(language)
 	}
 	for _, sheet := range i.Sheets {

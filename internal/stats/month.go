@@ -48,7 +48,7 @@ func (m Month) end() time.Time { return m.start().AddDate(0, 1, 0) }
 // next is the month after.
 func (m Month) next() Month { return MonthOf(m.end()) }
 
-// Year and Number give the parts of the month.
+// Year is the year; 1 for what is no month.
 func (m Month) Year() int { return m.start().Year() }
 
 // Number is the month's number in its year, from 1.

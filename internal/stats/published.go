@@ -105,7 +105,7 @@ func (s *Service) Published(ctx context.Context) (*Published, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if p := s.published; p != nil && p.computedFor(now) {
+	if p := s.published; p != nil && p.goodAt(now) {
 		return p.Published, nil
 	}
 	p, err := s.compute(ctx, now)
@@ -116,15 +116,15 @@ func (s *Service) Published(ctx context.Context) (*Published, error) {
 	return p, nil
 }
 
-// computed is a picture and its instant.
+// computed is what was published, and when it was computed.
 type computed struct {
 	*Published
 	at time.Time
 }
 
-// computedFor reports whether the picture is still good: on the same day, and not
+// goodAt reports whether the picture is still good: on the same day, and not
 // long after (nor before, where a demo's clock went back).
-func (c computed) computedFor(now time.Time) bool {
+func (c computed) goodAt(now time.Time) bool {
 	return DayOf(now) == DayOf(c.at) && now.Sub(c.at).Abs() < publishedFor
 }
 

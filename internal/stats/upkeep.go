@@ -142,7 +142,7 @@ func sum(counts []Count) []Count {
 	return list
 }
 
-// freeze makes of a month's sums what is kept of it.
+// freeze makes of a month's sums what is kept of it. It empties their days.
 func freeze(counts []Count) (f frozen) {
 	byDay := map[string]*Day{}
 	for i, c := range counts {
