@@ -1,9 +1,9 @@
 // Walks the journey and keeps a picture of every page, at 320 and 1280 px.
 //
-//   node screenshots.mjs FOLDER            all of them, to look at
-//   node screenshots.mjs FOLDER --policy guia        what that policy asks besides
-//   node screenshots.mjs FOLDER --readme   the README's few: a phone's width, without the
-//                                          footer, in 64 colours (needs ImageMagick)
+//   node screenshots.mjs FOLDER                 all of them, to look at
+//   node screenshots.mjs FOLDER --policy guia   what that policy asks besides
+//   node screenshots.mjs FOLDER --readme        the README's few: a phone's width, without the
+//                                               footer, in 64 colours (needs ImageMagick)
 //
 // ALDABA is the program, as for the tests. It is no test: nothing is asserted
 // but that the journey can be walked.
@@ -30,7 +30,7 @@ const DARK = new Set(['security', 'own-question', 'untold', 'first-page', 'proof
 
 const folder = process.argv[2];
 if (!folder) {
-  console.error('usage: node screenshots.mjs FOLDER [--readme]');
+  console.error('usage: node screenshots.mjs FOLDER [--policy NAME] [--readme]');
   process.exit(2);
 }
 const readme = process.argv.includes('--readme');

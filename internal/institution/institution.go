@@ -303,8 +303,11 @@ func ExampleFiles() fs.FS {
 	return folder
 }
 
+// exampleLanguages are those of the example; a folder for another one is named here.
+var exampleLanguages = []string{"es", "en"}
+
 var example = sync.OnceValues(func() (Institution, error) {
-	return Read("example", ExampleFiles(), false, []string{"es", "en"})
+	return Read("example", ExampleFiles(), false, exampleLanguages)
 })
 
 // Example is the institution of the example. What was wrong with it would be a fault

@@ -32,7 +32,7 @@ type Config struct {
 	// never from a request (security case S11).
 	PublicURL *url.URL
 	Demo      bool    // adds the line that says that nothing of it is real
-	Voices    []Voice // the first writes what is for nobody's language in particular
+	Voices    []Voice // one a language; the first also writes mails in none or another
 }
 
 // Voice is how the institution speaks in one language. Words and Institution are
@@ -60,7 +60,7 @@ type writer struct {
 // NewRenderer checks c and reads the templates.
 func NewRenderer(c Config) (*Renderer, error) {
 	if c.PublicURL == nil || len(c.Voices) == 0 {
-		return nil, errors.New("mail: public address and words are both needed")
+		return nil, errors.New("mail: a public address and a voice are both needed")
 	}
 	u := *c.PublicURL
 	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -144,12 +144,12 @@ type noticeView struct {
 	Case   string // number of the case that was opened; empty for none
 	Again  string // that it happened again since, in words; empty where it did not
 	Stuck  bool   // its reader cannot log in: the mail says what opens the account
-
-	LastDay string // on which a request is answered, in words; empty where there is none
+	// LastDay is on which a request is answered, in words; empty where there is none.
+	LastDay string
 }
 
-// Render writes the mail for a claimed row of the outbox, in its language. The same row always
-// gives the same Message, its ID included. An error means that the row and this
+// Render writes the mail for a claimed row of the outbox, in its language. The same row
+// always gives the same Message, its ID included. An error means that the row and this
 // version of the program do not fit; it holds no personal data.
 func (r *Renderer) Render(o credential.Outgoing) (Message, error) {
 	if o.ID.IsZero() {

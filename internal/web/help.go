@@ -22,13 +22,14 @@ type section struct {
 // fact is a name and what is known of it.
 type fact struct{ Name, Text string }
 
-// topic is a question that people ask, as the words and the addresses of the site
-// know it. Its texts are words below "help.KEY."; what ends in "_" stands there once
-// for each way of the policy ([helpWay]).
+// topic is a question that people ask. Its texts are words below "help.KEY."; what ends
+// in "_" stands there once for each way of the policy ([helpWay]).
 type topic struct {
-	group, id, key string
-	texts          []string
-	links          []string // paths; what they say is words "help.link.KEY" (linkKeys)
+	group string // of helpGroupKeys
+	id    string // its anchor on the page
+	key   string
+	texts []string
+	links []string // paths; what they say is words "help.link.KEY" (linkKeys)
 }
 
 // helpTopics are the questions of the help page, in its order.
@@ -53,8 +54,9 @@ var helpTopics = []topic{
 	{"safe", "mis-datos", "data", []string{"what", "yours"}, []string{pathPrivacy, pathCookies, pathRights}},
 }
 
-// helpGroups are the parts of the help page.
-var helpGroups = []string{"start", "going", "other", "safe"}
+// helpGroupKeys are the parts of the help page, in its order; their headings are words
+// "help.group.KEY".
+var helpGroupKeys = []string{"start", "going", "other", "safe"}
 
 // helpWay is by what the running policy proves people, as the help tells it apart.
 func helpWay(p credential.Policy) string {
@@ -87,10 +89,10 @@ func (s *Server) help(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) helpGroups(p credential.Policy) []helpGroup {
 	var groups []helpGroup
-	for _, name := range helpGroups {
-		g := helpGroup{Title: s.Words.Text("help.group." + name)}
+	for _, key := range helpGroupKeys {
+		g := helpGroup{Title: s.Words.Text("help.group." + key)}
 		for _, t := range helpTopics {
-			if t.group == name {
+			if t.group == key {
 				g.Topics = append(g.Topics, s.topic(t, p))
 			}
 		}
@@ -179,12 +181,13 @@ func (s *Server) text(r *http.Request, key string, sections []section) textView 
 	return textView{base: s.public(r, s.Words.Text(key+".title"), lead), Lead: lead, Sections: sections}
 }
 
-// part is a section of such a page; its texts are words below "PAGE.NAME.".
+// part is a section of such a page; its texts are words below "PAGE.NAME.", which may
+// name what the running program decides.
 func (s *Server) part(page, name string, texts ...string) section {
-	prefix := page + "." + name + "."
+	prefix, values := page+"."+name+".", s.values(s.Service.Policy())
 	p := section{ID: name, Title: s.Words.Text(prefix + "title")}
 	for _, text := range texts {
-		p.Texts = append(p.Texts, s.Words.Text(prefix+text))
+		p.Texts = append(p.Texts, s.Words.Text(prefix+text, values...))
 	}
 	return p
 }
@@ -197,8 +200,8 @@ func (s *Server) privacy(w http.ResponseWriter, r *http.Request) error {
 // privacyView tells what is kept of people, why and for how long, from the numbers by
 // which the program deletes it.
 func (s *Server) privacyView(r *http.Request, kept credential.Kept) textView {
-	who, of := s.part("privacy", "who", "text", "law"), s.Institution.Privacy
-	who.Texts[0] = s.Words.Text("privacy.who.text", "name", of.Controller)
+	who, of := s.part("privacy", "who"), s.Institution.Privacy
+	who.Texts = []string{s.Words.Text("privacy.who.text", "name", of.Controller), s.Words.Text("privacy.who.law")}
 	who.Facts = []fact{{s.Words.Text("privacy.who.address"), of.Address}, {s.Words.Text("privacy.who.basis"), strings.Join(of.Basis, " ")}}
 	if of.Delegate != "" {
 		who.Facts = append(who.Facts, fact{s.Words.Text("privacy.who.delegate"), of.Delegate})
@@ -228,7 +231,6 @@ func (s *Server) privacyView(r *http.Request, kept credential.Kept) textView {
 		what.Facts = append(what.Facts, fact{s.Words.Text("privacy.kept." + one.key + ".what"), s.Words.Text("privacy.kept."+one.key+".text", one.args...)})
 	}
 	rights := s.part("privacy", "rights", "text", "how", "term", "authority")
-	rights.Texts[2] = s.Words.Text("privacy.rights.term", "request_time", s.lasting(credential.RequestDays*24*time.Hour))
 	rights.Links = []choice{{Value: pathRights, Label: s.Words.Text("help.link.rights")}}
 	cookies := s.part("privacy", "cookies", "text")
 	cookies.Links = []choice{{Value: pathCookies, Label: s.Words.Text("help.link.cookies")}}

@@ -156,6 +156,10 @@ func TestQuestionTexts(t *testing.T) {
 }
 
 func questionTexts(t *testing.T, l *Language) {
+	beginning, known := ofRepresentative[l.Code()]
+	if !known {
+		t.Fatalf("ofRepresentative does not say how %s.toml begins a question about an employer's record", l.Code())
+	}
 	used := map[string]string{}
 	for _, label := range []string{
 		"birthday.day", "birthday.month", "birthday.year", "security.question", "security.answer", "security.phone",
@@ -178,7 +182,7 @@ func questionTexts(t *testing.T, l *Language) {
 	for _, a := range credential.Audiences() {
 		for _, q := range credential.RecordQuestions(a) {
 			claim(l.RecordQuestion(q.ID), string(q.ID))
-			if (a == credential.Employer) != strings.HasPrefix(l.RecordQuestion(q.ID), ofRepresentative[l.Code()]) {
+			if (a == credential.Employer) != strings.HasPrefix(l.RecordQuestion(q.ID), beginning) {
 				t.Errorf("%s: %q does not say whose record it is", q.ID, l.RecordQuestion(q.ID))
 			}
 			options := map[string]bool{}
