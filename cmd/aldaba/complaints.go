@@ -5,10 +5,10 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"aldaba/internal/site"
+	"aldaba/internal/spreadsheet"
 )
 
 type staffComplaints struct {
@@ -74,16 +74,9 @@ func complaintTable(out io.Writer, list []site.ReadComplaint) error {
 	for _, c := range list {
 		row := []string{c.Number, c.Received, c.LastDay, c.Proof, c.Kind, c.Topic, c.Email, c.Reference, c.Text}
 		for i := range row {
-			row[i] = noFormula(row[i])
+			row[i] = spreadsheet.Inert(row[i])
 		}
 		rows = append(rows, row)
 	}
 	return csv.NewWriter(out).WriteAll(rows)
 }
-
-// formula is what a spreadsheet takes for one, at the beginning of a cell; and cells
-// begin where it sees a separator, which in Spanish is the semicolon.
-var formula = regexp.MustCompile(`(^|[;,\n\t"])(\s*)([=+\-@])`)
-
-// noFormula keeps a spreadsheet from taking what a stranger wrote for a formula.
-func noFormula(text string) string { return formula.ReplaceAllString(text, "$1$2'$3") }

@@ -182,12 +182,12 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	if err != nil {
 		return DeviceID{}, err
 	}
-	if p.Kind == Generate {
-		facts.Language = p.Typed.Language // before it there was no account to have one
-	}
-	err = s.saveClave(tx, by, p, hash, earned, before, now)
+	first, err := s.saveClave(tx, by, p, hash, earned, before, now)
 	if err != nil {
 		return DeviceID{}, err
+	}
+	if first {
+		facts.Language = p.Typed.Language // before it there was no account to have one
 	}
 	err = tx.EndSessions(p.Subject, ID{})
 	if err != nil {
@@ -262,11 +262,12 @@ func (s *Service) confirmAddress(tx Tx, p Procedure, before []Address, now time.
 
 // saveClave writes the account. The first act that raises it to level 2 ends
 // what was made below: the personal answers go, and are set anew in person. A
-// freeze ends, or refuses it all; before are the addresses on record until now.
-func (s *Service) saveClave(tx Tx, by Actor, p Procedure, hash string, earned Level, before []Address, now time.Time) error {
+// freeze ends, or refuses it all; before are the addresses on record until now. It
+// reports whether it is the first the person has.
+func (s *Service) saveClave(tx Tx, by Actor, p Procedure, hash string, earned Level, before []Address, now time.Time) (first bool, err error) {
 	account, err := tx.Account(p.Subject)
 	if isNoRow(err) {
-		account, err = Account{Subject: p.Subject, CreatedAt: now}, nil
+		account, first, err = Account{Subject: p.Subject, CreatedAt: now}, true, nil
 	}
 	if err == nil {
 		err = reopen(tx, by, p, &account, now)
@@ -275,7 +276,7 @@ func (s *Service) saveClave(tx Tx, by Actor, p Procedure, hash string, earned Le
 		err = thaw(tx, by, p, &account, before, now)
 	}
 	if err != nil {
-		return err
+		return first, err
 	}
 	if account.Level == Declared && earned == InPerson {
 		account.Answers = AnswerSet{}
@@ -288,7 +289,7 @@ func (s *Service) saveClave(tx Tx, by Actor, p Procedure, hash string, earned Le
 	account.Level = earned
 	account.ProvenAt = now
 	account.MustChange = false
-	return tx.SaveAccount(account)
+	return first, tx.SaveAccount(account)
 }
 
 // settleAttempts ends what the finished procedure settles: the owner's totals,

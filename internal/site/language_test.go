@@ -65,9 +65,15 @@ func TestLanguageOfMails(t *testing.T) {
 		w.english().finished(credential.Recover, p, p.Email, goodClave)
 		newest(p, p.Email, subject(english, credential.MailActivation), subject(spanish, credential.MailClaveRecovered))
 		language(p, "en")
+		// By a code that staff handed over it counts as a first time, and is none.
+		b := w.english()
+		owner := w.people["con-clave-presencial"]
+		b.byCode(credential.Recover, owner).want(303).follow().want(200).toReview(owner.Email).press("Aceptar").want(303)
+		b.opened(w.activation(owner.Email, 1), owner).setClave(goodClave).want(303)
+		newest(owner, owner.Email, subject(english, credential.MailActivation), subject(spanish, credential.MailClaveSet))
 		// From there on the notices are in English, whoever acts.
 		w.clock.advance(mergeNotices)
-		b := w.browser()
+		b = w.browser()
 		b.header.Set("User-Agent", "Mozilla/5.0 (iPad)")
 		b.logIn(p, goodClave).want(303)
 		newest(p, p.Email, subject(english, credential.MailNewDevice))

@@ -145,7 +145,9 @@ func (c *tally) detail(month string) map[string]string {
 	}
 	lines := map[string]string{}
 	for what, n := range counts {
-		lines[what] = decimal((n + 5) / 10 * 10)
+		if n = (n + 5) / 10 * 10; n > 0 || what == detailOpen {
+			lines[what] = decimal(n)
+		}
 	}
 	for what, all := range took {
 		if len(all) >= 100 {

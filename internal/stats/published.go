@@ -63,7 +63,7 @@ type Seal struct {
 }
 
 // Breakdown is how a closed month was made up. Counts are rounded to the nearest
-// ten; percentiles stand only where at least a hundred events are behind them.
+// ten, and what is nought then is left out: few are told like none. Percentiles stand only where at least a hundred events are behind them.
 type Breakdown struct {
 	Month          Month
 	Finished       []Part // attentions by procedure
@@ -240,14 +240,14 @@ func breakdown(m Month, counts []Count) Breakdown {
 		}
 	}
 	for kind, n := range finished {
-		b.Finished = append(b.Finished, Part{Kind: kind, N: rounded(n)})
+		b.Finished = told(b.Finished, Part{Kind: kind, N: rounded(n)})
 		if t := timing(kind, took[kind]); t != nil {
 			b.Durations = append(b.Durations, *t)
 		}
 	}
 	for part, n := range unfinished {
 		part.N = rounded(n)
-		b.Unfinished = append(b.Unfinished, part)
+		b.Unfinished = told(b.Unfinished, part)
 	}
 	for _, parts := range [][]Part{b.Finished, b.Unfinished} {
 		slices.SortFunc(parts, func(a, b Part) int {
@@ -260,6 +260,14 @@ func breakdown(m Month, counts []Count) Breakdown {
 		b.Expired = new(int((expired*100 + sent/2) / sent))
 	}
 	return b
+}
+
+// told adds a part that is not too small to be told.
+func told(parts []Part, one Part) []Part {
+	if one.N == 0 {
+		return parts
+	}
+	return append(parts, one)
 }
 
 func timing(kind credential.ProcedureKind, h histogram) *Timing {

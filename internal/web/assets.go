@@ -37,6 +37,9 @@ var assetTypes = map[string]string{
 	".svg": "image/svg+xml",
 }
 
+// pathStatic is below which the files are, each under its hash.
+const pathStatic = "/static/"
+
 // loadAssets reads them, and puts the institution's colours and logo to them.
 func loadAssets(of institution.Institution) (assets, error) {
 	names, err := fs.Glob(staticFiles, "static/*")
@@ -104,7 +107,7 @@ func (a assets) url(name string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("no asset %s", name)
 	}
-	return "/static/" + file.hash + "/" + name, nil
+	return pathStatic + file.hash + "/" + name, nil
 }
 
 func (s *Server) static(w http.ResponseWriter, r *http.Request) error {

@@ -204,7 +204,7 @@ func (s *Server) showComplaintDone(w http.ResponseWriter, r *http.Request) error
 		s.dropCookie(w, cookieComplaint)
 	}
 	view := s.complaintOf(s.base(r, s.Words.Text("complaint_done.title")), look)
-	view.Code = code
+	view.Code, view.Languages = code, nil // asked for once more, it would show nothing
 	s.render(w, r, http.StatusOK, "complaint_done", view)
 	return nil
 }

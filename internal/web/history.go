@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"aldaba/internal/credential"
+	"aldaba/internal/spreadsheet"
 	"aldaba/internal/words"
 )
 
@@ -194,7 +194,7 @@ func (s *Server) historyCSV(w http.ResponseWriter, r *http.Request) error {
 	for _, a := range acts {
 		row := []string{a.When, a.What, a.Who, a.Office, a.Reason, a.To, a.Reference}
 		for i := range row {
-			row[i] = harmless(row[i])
+			row[i] = spreadsheet.Inert(row[i])
 		}
 		rows = append(rows, row)
 	}
@@ -202,13 +202,4 @@ func (s *Server) historyCSV(w http.ResponseWriter, r *http.Request) error {
 		rows = append(rows, []string{s.Words.Text("history.csv_more")})
 	}
 	return out.WriteAll(rows)
-}
-
-// harmless keeps a spreadsheet from taking a text for a formula: what staff wrote
-// as a reason is opened on the person's own machine.
-func harmless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

@@ -82,7 +82,9 @@ func (all *spoken) choose(w http.ResponseWriter, r *http.Request) int {
 	site := all.sites[0]
 	if r.URL.RawQuery != "" {
 		if n, ok := all.named(r.URL.Query().Get(paramLanguage)); ok {
-			site.setCookie(w, cookieLanguage, string(all.sites[n].Words.Code()), languageLife)
+			if !strings.HasPrefix(r.URL.Path, pathStatic) { // what anybody's browser keeps sets nobody's
+				site.setCookie(w, cookieLanguage, string(all.sites[n].Words.Code()), languageLife)
+			}
 			return n
 		}
 	}
@@ -91,6 +93,12 @@ func (all *spoken) choose(w http.ResponseWriter, r *http.Request) int {
 	}
 	_, n := language.MatchStrings(all.matcher, r.Header.Get("Accept-Language"))
 	return n
+}
+
+// inLanguage says of an answer which language it is in, and what that depends on.
+func (s *Server) inLanguage(w http.ResponseWriter) {
+	w.Header().Set("Content-Language", s.Words.Tag())
+	w.Header().Add("Vary", "Accept-Language, Cookie")
 }
 
 // named finds the language with a code.

@@ -397,8 +397,7 @@ func (b base) anyones() bool { return b.Public != nil || b.Blank }
 // varies says in which language an answer is, and that another request for it may get
 // it in another one.
 func (s *Server) varies(w http.ResponseWriter) {
-	w.Header().Set("Content-Language", s.Words.Tag())
-	w.Header().Add("Vary", "Accept-Language, Cookie")
+	s.inLanguage(w)
 }
 
 // render executes the page whole, then writes headers, status and body. It is

@@ -1403,11 +1403,3 @@ func constants(t *testing.T, of string) map[string]bool {
 	}
 	return found
 }
-
-func TestHarmless(t *testing.T) {
-	for text, want := range map[string]string{"": "", "Vino": "Vino", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "a=b": "a=b"} {
-		if got := harmless(text); got != want {
-			t.Errorf("harmless(%q) = %q, want %q", text, got, want)
-		}
-	}
-}

@@ -245,7 +245,7 @@ func (s *Server) citizens() http.Handler {
 	handle("GET "+pathUnlock+"/correo", s.showUnlockSent)
 	handle("GET "+pathUnlock+"/listo", s.said("unlocked"))
 
-	handle("GET /static/{hash}/{file}", s.static)
+	handle("GET "+pathStatic+"{hash}/{file}", s.static)
 	handle("GET /favicon.ico", s.favicon)
 	if s.Demo != nil {
 		handle("GET /demo/personas.json", s.demoPeople)

@@ -199,10 +199,10 @@ func (s *Server) breakDown(v *transparencyView, r *http.Request, all []stats.Bre
 		shown.Open = s.Words.Text("transparency.open_few")
 	}
 	for _, part := range b.Finished {
-		shown.Finished = append(shown.Finished, partView{What: s.kind(part.Kind), N: s.about(part.N)})
+		shown.Finished = append(shown.Finished, partView{What: s.kind(part.Kind), N: s.Words.Number(part.N)})
 	}
 	for _, part := range b.Unfinished {
-		shown.Unfinished = append(shown.Unfinished, partView{s.Words.Text("transparency.doing." + string(part.Kind)), s.Words.Text("transparency.outcome." + part.Outcome), s.about(part.N)})
+		shown.Unfinished = append(shown.Unfinished, partView{s.Words.Text("transparency.doing." + string(part.Kind)), s.Words.Text("transparency.outcome." + part.Outcome), s.Words.Number(part.N)})
 	}
 	for _, t := range b.Durations {
 		shown.Times = append(shown.Times, s.timing(s.Words.Text("transparency.took", "what", s.kind(t.Kind)), t))
@@ -218,14 +218,6 @@ func (s *Server) breakDown(v *transparencyView, r *http.Request, all []stats.Bre
 	}
 	v.Breakdown = &shown
 	return nil
-}
-
-// about writes a number that was rounded to the nearest ten: nought stands for a few.
-func (s *Server) about(n int64) string {
-	if n == 0 {
-		return s.Words.Text("transparency.few")
-	}
-	return s.Words.Number(n)
 }
 
 func (s *Server) kind(k credential.ProcedureKind) string {
