@@ -147,3 +147,10 @@ func serveAsset(w http.ResponseWriter, r *http.Request, file asset, cache string
 	_, err := w.Write(content)
 	return err
 }
+
+// servePublic answers with what the program makes and is nobody's in particular: it may
+// be kept by anyone who asks each time whether it is still so.
+func servePublic(w http.ResponseWriter, r *http.Request, kind string, body []byte) error {
+	sum := sha256.Sum256(body)
+	return serveAsset(w, r, asset{content: body, hash: hex.EncodeToString(sum[:8]), mime: kind}, "public, no-cache")
+}

@@ -1204,7 +1204,7 @@ func TestWordsAreThere(t *testing.T) {
 		}
 		sources = append(sources, names...)
 	}
-	whole := regexp.MustCompile(`(?:\bText\(|\.T )"([a-z_.]+)"(\s*\+)?`)
+	whole := regexp.MustCompile(`(?:\bText\(|\.(?:T|Filled) )"([a-z_.]+)"(\s*\+)?`)
 	begun := regexp.MustCompile(`(?:\bText\(|\(print )"([a-z_.]+\.)"`)
 	notOpen := regexp.MustCompile(`\bnotOpen\("([a-z_]+)"\)`)
 	found := 0

@@ -220,7 +220,7 @@ func (s *Server) sheetPDF(w http.ResponseWriter, r *http.Request, v sheetView) e
 	s.inLanguage(w)
 	w.Header().Set("Content-Disposition", `inline; filename="`+v.Sheet.ID+sheetFile+`"`)
 	s.varies(w)
-	return open(w, r, "application/pdf", s.paper(v).Write())
+	return servePublic(w, r, "application/pdf", s.paper(v).Write())
 }
 
 // paper is a sheet as a document of text.

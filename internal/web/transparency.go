@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -39,8 +38,9 @@ type transparencyView struct {
 
 // figureView is a sum over months.
 type figureView struct {
-	N, Raw, Since, Last string
-	Months              int
+	N, Raw      string // as people and as programs read it
+	Since, Last string // the first and the last month
+	Months      int
 }
 
 // rowView is a month, or a correction of one.
@@ -293,7 +293,7 @@ func (s *Server) figuresCSV(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
-	return open(w, r, "text/csv; charset=utf-8", body.Bytes())
+	return servePublic(w, r, "text/csv; charset=utf-8", body.Bytes())
 }
 
 func (s *Server) figuresJSON(w http.ResponseWriter, r *http.Request) error {
@@ -306,12 +306,5 @@ func (s *Server) figuresJSON(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return open(w, r, "application/json; charset=utf-8", body.Bytes())
-}
-
-// open answers with what is nobody's in particular: it may be kept by anyone who asks
-// each time whether it is still so.
-func open(w http.ResponseWriter, r *http.Request, kind string, body []byte) error {
-	sum := sha256.Sum256(body)
-	return serveAsset(w, r, asset{content: body, hash: hex.EncodeToString(sum[:8]), mime: kind}, "public, no-cache")
+	return servePublic(w, r, "application/json; charset=utf-8", body.Bytes())
 }

@@ -38,7 +38,7 @@ func (s *Server) security(w http.ResponseWriter, r *http.Request) error {
 	}
 	fmt.Fprintf(&file, "Preferred-Languages: %s\nCanonical: %s\nExpires: %s\n",
 		strings.Join(s.Institution.Languages, ", "), rootOf(s.PublicURL)+pathSecurity, s.Now().UTC().Truncate(24*time.Hour).Add(securityLife).Format(time.RFC3339))
-	return open(w, r, "text/plain; charset=utf-8", []byte(file.String()))
+	return servePublic(w, r, "text/plain; charset=utf-8", []byte(file.String()))
 }
 
 // robots tells search engines what is for them: nothing of a demo or an example, and
@@ -52,5 +52,5 @@ func (s *Server) robots(w http.ResponseWriter, r *http.Request) error {
 	for _, path := range shut {
 		file += "Disallow: " + path + "\n"
 	}
-	return open(w, r, "text/plain; charset=utf-8", []byte(file))
+	return servePublic(w, r, "text/plain; charset=utf-8", []byte(file))
 }
