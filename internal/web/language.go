@@ -126,10 +126,14 @@ var carried = map[string][]string{
 	pathRights:       {paramReceived},
 }
 
+// translated is a page in one language: its address there, and the language's own tag
+// and name.
+type translated struct{ Address, Tag, Name string }
+
 // otherLanguages gives this page in the other languages.
-func (s *Server) otherLanguages(r *http.Request) []choice {
+func (s *Server) otherLanguages(r *http.Request) []translated {
 	asked := r.URL.Query()
-	var list []choice
+	var list []translated
 	for _, site := range s.spoken.sites {
 		if site.Words == s.Words {
 			continue
@@ -140,7 +144,7 @@ func (s *Server) otherLanguages(r *http.Request) []choice {
 				query.Set(name, asked.Get(name))
 			}
 		}
-		list = append(list, choice{Value: s.formPage(r) + "?" + query.Encode(), Label: site.Words.Name(), Hint: site.Words.Tag()})
+		list = append(list, translated{s.formPage(r) + "?" + query.Encode(), site.Words.Tag(), site.Words.Name()})
 	}
 	return list
 }

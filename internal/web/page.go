@@ -320,10 +320,10 @@ type base struct {
 	Deadline    string // RFC 3339; empty for none
 	DeadlineAt  string // in words
 	CanExtend   bool
-	Extended    bool        // more time was asked for just now
-	Public      *publicView // nil where the page is for who asked for it alone
-	Languages   []choice    // the other ones that there are, with this page in them; Hint is the language's tag
-	Blank       bool        // a form that nobody has begun: nothing on it is of anybody
+	Extended    bool         // more time was asked for just now
+	Public      *publicView  // nil where the page is for who asked for it alone
+	Languages   []translated // this page in the other languages that there are
+	Blank       bool         // a form that nobody has begun: nothing on it is of anybody
 	server      *Server
 }
 

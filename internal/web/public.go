@@ -11,13 +11,13 @@ import (
 // publicView is what a page that anybody may find and pass on says of itself to
 // search engines and to whoever shows its address.
 type publicView struct {
-	Text    string   // what it is about
-	Address string   // in the language of the page
-	Locale  string   // the same language, as who shows the address wants it written
-	InEach  []choice // its addresses in every language, this one too; Label is the tag
-	Picture string   // address of the picture beside it
-	Index   bool     // search engines may show it: not in a demo or an example
-	Query   string   // what was searched for
+	Text    string       // what it is about
+	Address string       // in the language of the page
+	Locale  string       // the same language, as who shows the address wants it written
+	InEach  []translated // this page in every language, its own too
+	Picture string       // address of the picture beside it
+	Index   bool         // search engines may show it: not in a demo or an example
+	Query   string       // what was searched for
 }
 
 // public is base for such a page.
@@ -28,7 +28,7 @@ func (s *Server) public(r *http.Request, title, text string) base {
 		Text: text, Address: s.address(path), Locale: strings.ReplaceAll(s.Words.Tag(), "-", "_"), Index: s.Demo == nil && s.Institution.Official,
 	}
 	for _, one := range s.spoken.sites {
-		b.Public.InEach = append(b.Public.InEach, choice{Value: one.address(path), Label: one.Words.Tag()})
+		b.Public.InEach = append(b.Public.InEach, translated{one.address(path), one.Words.Tag(), one.Words.Name()})
 	}
 	picture, err := s.assets.url("social.png")
 	if err == nil {

@@ -18,14 +18,14 @@ type sheetView struct {
 	base
 	Sheet   institution.Sheet // what the policy decides is in its texts
 	Cases   []institution.Case
-	Begin   string
-	PDF     string
-	Figures *figuresView // nil where they cannot be read now
-	Data    map[string]any
+	Begin   string         // where the procedure begins
+	PDF     string         // address of the file
+	Figures *figuresView   // nil where they cannot be read now
+	Data    map[string]any // the same for programs (schema.org)
 	Others  []choice
-	Only    string // in the reader's language, that the page is not in it; empty where it is
-	OnlyTag string // that language
-	LawTag  string // of what stands as the institution has it, in no translation
+	Note    string // in the reader's language: that the sheet is in another one; empty where it is not
+	NoteTag string // the reader's language
+	LawTag  string // language of what is never translated: the legal basis, the official name
 }
 
 // figuresView is the last months of the public figures.
@@ -55,7 +55,7 @@ func (s *Server) showSheet(w http.ResponseWriter, r *http.Request) error {
 	in := s.spoken.in(credential.Language(sheet.Language), s)
 	v := in.sheet(r, sheet, s.Service.Policy())
 	if in != s {
-		v.Only, v.OnlyTag = s.Words.Text("sheet.only", "language", in.Words.Name()), s.Words.Tag()
+		v.Note, v.NoteTag = s.Words.Text("sheet.only", "language", in.Words.Name()), s.Words.Tag()
 	}
 	if file {
 		return in.sheetPDF(w, r, v)
