@@ -3,7 +3,9 @@ package institution
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"aldaba/internal/credential"
@@ -23,15 +25,17 @@ type Agreement struct {
 
 // Digest is a short hash of the text as it is shown, by which a kept copy is proven to
 // be what somebody accepted: the first 16 hexadecimal digits of the SHA-256 of version,
-// day, title, paragraphs and points, each on a line that ends in a line feed.
+// day, title, how many paragraphs there are, the paragraphs, how many points, and the
+// points, each on a line that ends in a line feed. As a text of the folder is one line,
+// the two numbers tell where each list ends: no two agreements have the same lines.
 func (a Agreement) Digest() string {
-	hash := sha256.New()
-	for _, part := range [][]string{{a.Version, a.Since.Format(time.DateOnly), a.Title}, a.Paragraphs, a.Points} {
-		for _, line := range part {
-			_, _ = io.WriteString(hash, line+"\n") // a hash takes everything
-		}
-	}
-	return hex.EncodeToString(hash.Sum(nil))[:16]
+	lines := slices.Concat(
+		[]string{a.Version, a.Since.Format(time.DateOnly), a.Title},
+		[]string{strconv.Itoa(len(a.Paragraphs))}, a.Paragraphs,
+		[]string{strconv.Itoa(len(a.Points))}, a.Points,
+	)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
+	return hex.EncodeToString(sum[:])[:16]
 }
 
 // Privacy is what the page of privacy says of the institution itself. What is kept of

@@ -56,11 +56,27 @@ func TestLegal(t *testing.T) {
 	if e.Version != "3" || !e.Since.Equal(a.Since) || e.Title != "Terms" || e.Paragraphs[1] != "Two." || e.Points[0] != "Point." || e.Language != "en" {
 		t.Errorf("agreement in English %+v", e)
 	}
-	if want := fmt.Sprintf("%x", sha256.Sum256([]byte("3\n2026-11-01\nAcuerdo\nUno.\nDos.\nPunto.\n")))[:16]; a.Digest() != want {
+	if want := fmt.Sprintf("%x", sha256.Sum256([]byte("3\n2026-11-01\nAcuerdo\n2\nUno.\nDos.\n1\nPunto.\n")))[:16]; a.Digest() != want {
 		t.Errorf("digest %s, want %s", a.Digest(), want)
 	}
-	if e.Digest() == a.Digest() {
-		t.Error("two texts with one digest")
+	digests := map[string]string{a.Digest(): "the agreement"}
+	for _, other := range []struct {
+		name               string
+		paragraphs, points []string
+	}{
+		{"another language", e.Paragraphs, e.Points},
+		{"a point that became a paragraph", []string{"Uno.", "Dos.", "Punto."}, nil},
+		{"a paragraph that became a point", []string{"Uno."}, []string{"Dos.", "Punto."}},
+		{"a paragraph less", []string{"Uno."}, []string{"Punto."}},
+		{"two paragraphs in one", []string{"Uno. Dos."}, []string{"Punto."}},
+		{"numbers as texts", []string{"Uno.", "Dos.", "1", "Punto."}, nil},
+	} {
+		b := a
+		b.Paragraphs, b.Points = other.paragraphs, other.points
+		if same, found := digests[b.Digest()]; found {
+			t.Errorf("%s has the digest of %s", other.name, same)
+		}
+		digests[b.Digest()] = other.name
 	}
 	p := i.In("en").Privacy
 	if p.Controller != "Instituto Entero" || p.Address != "Calle 1" || p.Delegate != "datos@ejemplo.ec" || p.Basis[0] != "Ley, art. 1." || p.Policy != "https://ejemplo.ec/datos" {
