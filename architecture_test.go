@@ -73,6 +73,7 @@ var realClock = map[string]string{
 	"internal/site/":              "makes the clock that all others are given",
 	"internal/sqlstore/pgtest/":   "waits for a process",
 	"internal/mail/smtp.go":       "deadlines of sockets are of the machine's clock",
+	"internal/web/complaints.go":  "so is that of a large form",
 	"internal/credential/gate.go": "how long a hash takes is measured, not simulated",
 	"internal/sqlstore/":          "how long a statement took, and since when a schema stands; rules take Config.Now",
 	"internal/mailbox/":           "a certificate's dates are judged by the machine's clock",

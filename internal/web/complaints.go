@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"aldaba/internal/credential"
@@ -24,28 +25,63 @@ const complaintCookieLife = 10 * time.Minute
 
 // A complaint that is too long comes back to its writer whole, so more of it is read
 // than is taken: 100 kB of any letters. As they are much larger than every other
-// form, few are read at once.
+// form, few are read at once, fewer from one network, and none for long: who sends
+// slowly must not keep the places from others.
 const (
-	maxComplaintBody = 512 << 10
-	complaintsAtOnce = 8
+	maxComplaintBody      = 512 << 10
+	complaintsAtOnce      = 8
+	complaintsOfNetwork   = 2
+	complaintReadingLimit = 10 * time.Second // 100 kB at 80 kbit/s
 )
 
+// largeForms are the places of large complaints that are read, in whatever language.
+// The zero one is all free.
+type largeForms struct {
+	mu    sync.Mutex
+	taken int
+	by    map[string]int // how many of them by one network; never 0
+}
+
+// take gives a network one of the places, if it may have one more.
+func (l *largeForms) take(network string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.taken == complaintsAtOnce || l.by[network] == complaintsOfNetwork {
+		return false
+	}
+	if l.by == nil {
+		l.by = map[string]int{}
+	}
+	l.taken++
+	l.by[network]++
+	return true
+}
+
+// leave gives a place back.
+func (l *largeForms) leave(network string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken--
+	l.by[network]--
+	if l.by[network] == 0 {
+		delete(l.by, network)
+	}
+}
+
 // bounded limits what a request may bring.
-func bounded(next http.Handler) http.Handler {
-	places := make(chan struct{}, complaintsAtOnce)
+func (s *Server) bounded(next http.Handler) http.Handler {
 	small := http.MaxBytesHandler(next, maxBody)
 	large := http.MaxBytesHandler(next, maxComplaintBody)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == pathComplaints && r.ContentLength > maxBody {
-			select {
-			case places <- struct{}{}:
-				defer func() { <-places }()
-				large.ServeHTTP(w, r)
-				return
-			default:
-			}
+		from := network(s.applicant(r))
+		if r.Method != http.MethodPost || r.URL.Path != pathComplaints || r.ContentLength <= maxBody || !s.spoken.large.take(from) {
+			small.ServeHTTP(w, r)
+			return
 		}
-		small.ServeHTTP(w, r)
+		defer s.spoken.large.leave(from)
+		// Where there is no connection to set it on, nobody sends slowly.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(complaintReadingLimit))
+		large.ServeHTTP(w, r)
 	})
 }
 

@@ -24,6 +24,7 @@ const languageLife = 365 * 24 * time.Hour
 type spoken struct {
 	sites   []*Server
 	matcher language.Matcher // of what a browser asks for, to a place among sites
+	large   largeForms       // one number of places, whatever the language
 }
 
 // inEach makes a site for each language. They share all but what is written, which is

@@ -261,8 +261,8 @@ func (s *Server) citizens() http.Handler {
 	s.origin.SetDenyHandler(s.page("cross-origin", s.crossSite))
 
 	var h http.Handler = s.otherPages(mux)
-	h = s.origin.Handler(h)
-	h = bounded(h)
+	h = s.bounded(h)
+	h = s.origin.Handler(h) // before places are given: another site's form gets none
 	h = s.headers(h)
 	h = s.logged(h, mux) // outermost: it sees every status
 	return h
