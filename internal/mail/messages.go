@@ -180,7 +180,7 @@ func (w writer) render(o credential.Outgoing) (Message, error) {
 		}
 		f.Subject = w.Words.Text("mail.activation.subject")
 		f.Link = w.PublicURL.JoinPath("clave", "enlace", o.Link.Token()).String()
-		view, page = activationView{frame: f, Kind: string(o.Kind), Life: w.life(o.Life), Code: o.Code}, "activation"
+		view, page = activationView{frame: f, Kind: string(o.Kind), Life: w.Words.Lasting(o.Life), Code: o.Code}, "activation"
 	case credential.MailUnlock, credential.MailAddressLink:
 		if o.Link.ID.IsZero() || o.Life < time.Second {
 			return Message{}, fmt.Errorf("rendering mail %v: a link without token or life", o.ID)
@@ -190,14 +190,14 @@ func (w writer) render(o credential.Outgoing) (Message, error) {
 		if o.Kind == credential.MailAddressLink {
 			f.Name = "" // nobody has confirmed that whoever reads this address is that person
 		}
-		view, page = activationView{frame: f, Kind: string(o.Kind), Life: w.life(o.Life)}, "unlock"
+		view, page = activationView{frame: f, Kind: string(o.Kind), Life: w.Words.Lasting(o.Life)}, "unlock"
 	case credential.MailAddressCode:
 		if len(o.Code) != 6 || o.Life < time.Second || o.Facts.NewMask == "" {
 			return Message{}, fmt.Errorf("rendering mail %v: a code to the old address without code, life or new address", o.ID)
 		}
 		f.Subject = w.Words.Text("mail.address_code.subject")
 		view = activationView{
-			frame: f, Kind: string(o.Kind), Life: w.life(o.Life), Code: o.Code, Mask: oneLine(o.Facts.NewMask, maxName),
+			frame: f, Kind: string(o.Kind), Life: w.Words.Lasting(o.Life), Code: o.Code, Mask: oneLine(o.Facts.NewMask, maxName),
 		}
 		page = "address_code"
 	case credential.MailComplaint, credential.MailComplaintTaken:
@@ -273,21 +273,6 @@ func (w writer) render(o credential.Outgoing) (Message, error) {
 // or abroad.
 func (w writer) moment(t time.Time) string {
 	return w.Words.Text("mail.moment", "when", w.Words.DateTime(t))
-}
-
-// life writes a duration, never promising more than there is. Less than a minute
-// is a demo's.
-func (w writer) life(d time.Duration) string {
-	minutes := int(d / time.Minute)
-	switch {
-	case minutes < 1:
-		return w.Words.Text("mail.life.seconds", "n", int(d/time.Second))
-	case minutes == 1:
-		return w.Words.Text("mail.life.minute")
-	case minutes >= 120 && minutes%60 == 0:
-		return w.Words.Text("mail.life.hours", "n", minutes/60)
-	}
-	return w.Words.Text("mail.life.minutes", "n", minutes)
 }
 
 // device names the kind of device behind a word key.

@@ -387,8 +387,7 @@ func TestRenderDevices(t *testing.T) {
 func TestRenderLife(t *testing.T) {
 	r := newRenderer(t, nil)
 	for life, want := range map[time.Duration]string{
-		time.Minute: "vale 1 minuto desde", 3 * time.Minute: "vale 3 minutos desde", 3*time.Minute + 59*time.Second: "vale 3 minutos desde",
-		time.Hour: "vale 60 minutos desde", 90 * time.Minute: "vale 90 minutos desde", 150 * time.Minute: "vale 150 minutos desde", 24 * time.Hour: "vale 24 horas desde",
+		time.Minute: "vale 1 minuto desde", 3 * time.Minute: "vale 3 minutos desde", 90 * time.Second: "vale 90 segundos desde", 24 * time.Hour: "vale 24 horas desde",
 	} {
 		o := anOutgoing(t, credential.MailActivation, 1)
 		o.Life = life

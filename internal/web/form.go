@@ -116,7 +116,7 @@ func sentence(l *words.Language, refusal *credential.Error, policy credential.Po
 	}
 	numbers := []any{
 		"most", l.Number(credential.MaxLetter), "min", policy.PasswordMin, "max", policy.PasswordMax, "least", policy.BankAnswers, "wait", wait, "until", l.DateTime(until),
-		"attempt_window", lasting(l, policy.AttemptWindow),
+		"attempt_window", l.Lasting(policy.AttemptWindow),
 	}
 	group, _, _ := strings.Cut(refusal.Field, ".")
 	if key := "rule." + group + "." + refusal.Rule; group != "" && l.Has(key) {

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"aldaba/internal/words"
 )
 
 // publicView is what a page that anybody may find and pass on says of itself to
@@ -47,31 +45,5 @@ func (s *Server) address(path string) string {
 	return to
 }
 
-// lasting writes how long something lasts, as people say it: what is whole days from
-// two on in days, what is whole hours from two on in hours.
-func (s *Server) lasting(d time.Duration) string { return lasting(s.Words, d) }
-
-func lasting(l *words.Language, d time.Duration) string {
-	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
-	for _, unit := range []struct {
-		key    string
-		length time.Duration
-		from   int
-	}{{"year", year, 1}, {"day", day, 2}, {"hour", time.Hour, 1}, {"minute", time.Minute, 1}} {
-		n := int(d / unit.length)
-		switch {
-		case n < unit.from || d%unit.length != 0:
-		case n == 1:
-			return l.Text("lasting." + unit.key)
-		default:
-			return l.Text("lasting."+unit.key+"s", "n", n)
-		}
-	}
-	if d > time.Minute {
-		return l.Text("lasting.minutes", "n", int(d.Round(time.Minute)/time.Minute))
-	}
-	if d < 2*time.Second {
-		return l.Text("lasting.second")
-	}
-	return l.Text("lasting.seconds", "n", int(d/time.Second))
-}
+// lasting writes how long something lasts, in the page's language.
+func (s *Server) lasting(d time.Duration) string { return s.Words.Lasting(d) }

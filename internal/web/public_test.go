@@ -285,18 +285,6 @@ func TestLegalTexts(t *testing.T) {
 	}
 }
 
-func TestLasting(t *testing.T) {
-	s := newPages(t)
-	for d, want := range map[time.Duration]string{
-		3 * time.Minute: "3 minutos", time.Minute: "1 minuto", time.Second: "1 segundo", 45 * time.Second: "45 segundos", 90 * time.Second: "2 minutos", 2 * time.Hour: "2 horas",
-		time.Hour: "1 hora", 24 * time.Hour: "24 horas", 48 * time.Hour: "2 días", 30 * 24 * time.Hour: "30 días", 365 * 24 * time.Hour: "1 año", 3 * 365 * 24 * time.Hour: "3 años",
-	} {
-		if got := s.lasting(d); got != want {
-			t.Errorf("lasting(%v) = %q, want %q", d, got, want)
-		}
-	}
-}
-
 // Months without a row are told apart from months in which nothing happened.
 func TestGaps(t *testing.T) {
 	s := newPages(t)

@@ -189,6 +189,30 @@ func ParseDay(text string) (time.Time, bool) {
 // InputDay writes the day of t in Ecuador's time as a browser's date field takes it.
 func InputDay(t time.Time) string { return t.In(zone).Format(time.DateOnly) }
 
+// Lasting writes how long something lasts, as people say it and exactly: in years, in days
+// from two on, in hours, in minutes, whichever is the first that is whole; else in seconds.
+func (l *Language) Lasting(d time.Duration) string {
+	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
+	for _, unit := range []struct {
+		key    string
+		length time.Duration
+		from   int
+	}{{"year", year, 1}, {"day", day, 2}, {"hour", time.Hour, 1}, {"minute", time.Minute, 1}} {
+		n := int(d / unit.length)
+		switch {
+		case n < unit.from || d%unit.length != 0:
+		case n == 1:
+			return l.Text("lasting." + unit.key)
+		default:
+			return l.Text("lasting."+unit.key+"s", "n", n)
+		}
+	}
+	if n := int(d / time.Second); n != 1 {
+		return l.Text("lasting.seconds", "n", n)
+	}
+	return l.Text("lasting.second")
+}
+
 // Number writes a whole number in groups of three: «1.478.647».
 func (l *Language) Number(n int64) string {
 	if n < 0 {

@@ -129,6 +129,19 @@ func TestCalendar(t *testing.T) {
 	}
 }
 
+func TestLasting(t *testing.T) {
+	const day = 24 * time.Hour
+	for d, want := range map[time.Duration]string{
+		time.Second: "1 segundo", 45 * time.Second: "45 segundos", 90 * time.Second: "90 segundos", time.Minute: "1 minuto", 3 * time.Minute: "3 minutos",
+		time.Hour: "1 hora", 90 * time.Minute: "90 minutos", 2 * time.Hour: "2 horas", day: "24 horas", 36 * time.Hour: "36 horas", 2 * day: "2 días", 30 * day: "30 días",
+		365 * day: "1 año", 3 * 365 * day: "3 años",
+	} {
+		if got := Spanish().Lasting(d); got != want {
+			t.Errorf("Lasting(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestParseDay(t *testing.T) {
 	want := time.Date(2026, time.March, 5, 5, 0, 0, 0, time.UTC)
 	for _, text := range []string{"2026-03-05", "5/3/2026", " 05/03/2026 ", "05-03-2026", "5-3-2026"} {
