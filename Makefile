@@ -101,10 +101,15 @@ assets-check: ## check that the committed assets are what make assets builds
 	@scripts/assets.sh check
 	@cd assets && node --test
 
+# Where the files of tests tell one another which pages were inspected already.
+INSPECTED := $(CURDIR)/e2e/results/inspected
+
 .PHONY: browser
 browser: build ## browser tests against bin/aldaba
 	$(call title,browser tests)
-	@cd e2e && ALDABA="$(CURDIR)/bin/aldaba" node --test --test-concurrency="$$(getconf _NPROCESSORS_ONLN)"
+	@rm -rf "$(INSPECTED)" && mkdir -p "$(INSPECTED)"
+	@cd e2e && ALDABA="$(CURDIR)/bin/aldaba" INSPECTED="$(INSPECTED)" \
+		node --test --test-concurrency="$$(getconf _NPROCESSORS_ONLN)"
 
 # Installed when it is first asked for, in a folder that git ignores: it brings many
 # times the packages that the tests need.

@@ -1,17 +1,36 @@
-// The pages that anybody may read: each as every page must be, on a telephone, by
-// keyboard, on paper.
+// The pages that anybody may open: each as every page must be, in each language, on a
+// telephone, magnified, by keyboard, on paper, and without scripts.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { Visit, named, openBrowser } from './support/browser.mjs';
+import { PHONE, Visit, named, openBrowser } from './support/browser.mjs';
 import { startDemo } from './support/demo.mjs';
+import { byKeyboard, magnified, onPaper } from './support/looks.mjs';
 
 const SHEETS = ['generar-recuperar-clave', 'cambio-de-clave', 'desbloqueo-de-clave'];
-const PAGES = [
-  '/', '/ayuda', '/privacidad', '/accesibilidad', '/cookies', '/tramites',
-  ...SHEETS.map((name) => `/tramites/${name}`), '/buscar?q=clave+bloqueada', '/buscar?q=xyzzy',
-];
+// Those that begin something, with a form that is refused when it is empty.
+const FORMS = ['/clave/generar-recuperar', '/clave/cambiar', '/clave/desbloquear', '/ingresar', '/quejas'];
+const LOCALES = { es: 'es-EC', en: 'en-GB' };
+const SEARCHED = { es: 'clave+bloqueada', en: 'locked+password' };
+
+// pagesIn lists every page with the status of its answer.
+function pagesIn(language) {
+  const found = [
+    '/', '/ayuda', '/privacidad', '/accesibilidad', '/cookies', '/tramites', ...SHEETS.map((name) => `/tramites/${name}`),
+    `/buscar?q=${SEARCHED[language]}`, '/buscar?q=xyzzy', '/transparencia', ...FORMS, '/clave/desbloquear/correo', '/salir',
+    '/demo/personas', '/demo/correo',
+  ];
+  return [...found.map((path) => [path, 200]), ['/no-existe', 404], ['/quejas/listo', 404], ['/clave/enlace', 410]];
+}
+
+// said gives what a page says, part by part, without what a script adds or a browser
+// without scripts is told instead.
+function said(visit) {
+  return visit.page.evaluate(() => [...document.querySelectorAll('main :is(h1, h2, h3, p, li, dt, dd, th, td, legend, label)')]
+    .filter((element) => element.checkVisibility() && !element.closest('noscript'))
+    .map((element) => element.textContent.replace(/\s+/g, ' ').trim()));
+}
 
 describe('public pages', () => {
   let browser;
@@ -24,22 +43,38 @@ describe('public pages', () => {
     await demo?.stop();
   });
 
-  test('every page is inspected, sets no cookie, and is whole without scripts', async () => {
-    const visit = await Visit.open(browser, demo);
-    for (const path of PAGES) {
-      const response = await visit.goto(path);
-      assert.equal(response.status(), 200, path);
-    }
-    assert.deepEqual(await visit.context.cookies(), []);
-    await visit.close();
+  for (const [language, locale] of Object.entries(LOCALES)) {
+    test(`every page in ${language}: inspected, magnified, on paper, by keyboard, whole without scripts, and no cookie`, async () => {
+      const visit = await Visit.open(browser, demo, { locale });
+      const plain = await Visit.open(browser, demo, { locale, inspect: 'width', javaScriptEnabled: false, viewport: PHONE });
+      const problems = [];
+      for (const [path, status] of pagesIn(language)) {
+        assert.equal((await visit.goto(path)).status(), status, path);
+        const texts = await said(visit);
+        for (const look of [magnified, onPaper, byKeyboard]) {
+          problems.push(...(await look(visit.page)).map((problem) => `${path}: ${problem}`));
+        }
+        assert.equal((await plain.goto(path)).status(), status, path);
+        const without = new Set(await said(plain));
+        problems.push(...texts.filter((text) => !without.has(text)).map((text) => `${path} without scripts lacks: ${text}`));
+      }
+      assert.deepEqual(problems, []);
+      assert.deepEqual([...await visit.context.cookies(), ...await plain.context.cookies()], []);
+      await Promise.all([visit.close(), plain.close()]);
+    });
 
-    const plain = await Visit.open(browser, demo, { inspect: 'width', javaScriptEnabled: false, viewport: { width: 320, height: 640 } });
-    for (const path of ['/', '/tramites/generar-recuperar-clave', '/buscar?q=correo']) {
-      await plain.goto(path);
-      assert.ok((await plain.main.innerText()).length > 200, path);
-    }
-    await plain.close();
-  });
+    test(`every first form in ${language} says what is wrong with it`, async () => {
+      const visit = await Visit.open(browser, demo, { locale });
+      for (const path of FORMS) {
+        await visit.goto(path);
+        await visit.leads(() => visit.main.locator('form[method=post] button[type=submit]').first().click());
+        assert.equal(visit.response.status(), 422, path);
+        const problems = [...await magnified(visit.page), ...await byKeyboard(visit.page)];
+        assert.deepEqual(problems, [], `${path}, refused`);
+      }
+      await visit.close();
+    });
+  }
 
   test('from the door to the first field are two presses', async () => {
     const visit = await Visit.open(browser, demo, { inspect: 'none' });
@@ -72,17 +107,21 @@ describe('public pages', () => {
     await visit.close();
   });
 
-  test('a sheet is one page of A4, printed or as the file', async () => {
-    const visit = await Visit.open(browser, demo, { inspect: 'none' });
-    for (const name of SHEETS) {
-      await visit.goto(`/tramites/${name}`);
-      const printed = await visit.page.pdf({ preferCSSPageSize: true });
-      assert.equal(pages(printed), 1, `${name}, printed`);
-      const response = await fetch(`${demo.url}/tramites/${name}.pdf`);
-      assert.equal(response.headers.get('content-type'), 'application/pdf');
-      assert.equal(pages(Buffer.from(await response.arrayBuffer())), 1, `${name}.pdf`);
+  test('a sheet is one page of A4, printed or as the file, in each language', async () => {
+    for (const [language, locale] of Object.entries(LOCALES)) {
+      const visit = await Visit.open(browser, demo, { inspect: 'none', locale });
+      for (const name of SHEETS) {
+        await visit.goto(`/tramites/${name}`);
+        const printed = await visit.page.pdf({ preferCSSPageSize: true });
+        assert.equal(pages(printed), 1, `${name}, printed in ${language}`);
+        const response = await visit.context.request.get(`/tramites/${name}.pdf`, { headers: { 'Accept-Language': locale } });
+        assert.equal(response.headers()['content-type'], 'application/pdf');
+        const file = await response.body();
+        assert.equal(pages(file), 1, `${name}.pdf in ${language}`);
+        assert.ok(file.includes(utf16(locale)), `${name}.pdf does not say that it is in ${locale}`);
+      }
+      await visit.close();
     }
-    await visit.close();
   });
 
   test('what is said to programs', async () => {
@@ -99,6 +138,11 @@ describe('public pages', () => {
     await visit.close();
   });
 });
+
+// utf16 writes a text as a PDF does beside its pages.
+function utf16(text) {
+  return `<feff${Buffer.from(text, 'utf16le').swap16().toString('hex')}>`;
+}
 
 // pages counts the pages of a PDF.
 function pages(file) {

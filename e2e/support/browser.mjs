@@ -1,13 +1,16 @@
 // The browser, and one person's use of it: every page they see is inspected.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
-const PHONE = { width: 320, height: 640 };
-const DESK = { width: 1280, height: 800 };
+export const PHONE = { width: 320, height: 640 };
+export const DESK = { width: 1280, height: 800 };
 const FRAME_WITHIN = 1_000;
 
 // The spacing that a page must bear without losing anything (WCAG 2.2, 1.4.12). It is
@@ -31,10 +34,14 @@ export function named(text) {
   return new RegExp(`^\\s*${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*$`, 'i');
 }
 
-// runAxe runs in the page: all rules of axe, in one colour scheme and one width. The
+// What axe looks at in each colour scheme: where the colours are dark everything else is
+// as it was.
+const SCHEMES = [['light', {}], ['dark', { runOnly: ['color-contrast', 'link-in-text-block'] }]];
+
+// runAxe runs in the page: rules of axe, in one colour scheme and one width. The
 // page takes these a moment after it was told, so a run counts only if they held
 // from its beginning to its end.
-async function runAxe([scheme, width]) {
+async function runAxe([scheme, width, rules]) {
   const media = matchMedia(`(prefers-color-scheme: ${scheme}) and (width: ${width}px)`);
   let changed = false;
   media.addEventListener('change', () => { changed = true; });
@@ -43,7 +50,7 @@ async function runAxe([scheme, width]) {
     if (!media.matches) continue;
     changed = false;
     // What is in order is not even put together: only violations are read.
-    const results = await window.axe.run(document, { resultTypes: ['violations'] });
+    const results = await window.axe.run(document, { resultTypes: ['violations'], ...rules });
     await new Promise((drawn) => requestAnimationFrame(drawn));
     if (media.matches && !changed) {
       return results.violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(' | ')}`);
@@ -54,20 +61,37 @@ async function runAxe([scheme, width]) {
 
 // wear runs in the page: a style sheet besides the page's own. New styles, and those of a
 // new width, hold after the second frame and not always before it, whatever matchMedia says.
-async function wear(styles) {
+export async function wear(styles) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(styles);
   document.adoptedStyleSheets = [sheet];
   await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
 }
 
-// What was inspected in this process: one page is looked at once.
+// What was inspected: one page is looked at once, by whichever file of tests comes to it
+// first if INSPECTED names a folder, empty at their beginning, that they share.
 const inspected = new Set();
+
+function inspectedBefore(look) {
+  const folder = process.env.INSPECTED;
+  if (inspected.has(look) || !folder) {
+    return inspected.has(look) || !inspected.add(look);
+  }
+  inspected.add(look);
+  try {
+    writeFileSync(join(folder, createHash('sha256').update(look).digest('hex')), look, { flag: 'wx' });
+    return false;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    return true;
+  }
+}
 
 // Visit is one person with a browser of their own: cookies, tabs, and a list of
 // everything that went wrong behind the pages.
 export class Visit {
   faults = [];
+  language = 'es'; // which the pages are to be in
 
   // options are Playwright's for a context. inspect says which pages are
   // inspected: 'all', 'refusals' where the way there is inspected elsewhere, 'width'
@@ -76,6 +100,7 @@ export class Visit {
     const visit = new Visit();
     visit.demo = demo;
     visit.inspects = inspect;
+    visit.language = (options.locale ?? 'es').slice(0, 2);
     visit.context = await browser.newContext({
       baseURL: demo.url, locale: 'es-EC', viewport: DESK, reducedMotion: 'reduce', ...options,
     });
@@ -189,41 +214,39 @@ export class Visit {
   }
 
   // inspect holds a page, once for each of its looks, against what is true of
-  // all of them.
+  // all of them. A look is what it is called and says is wrong, and of what it is made.
   async inspect(status = this.response.status()) {
     const look = await this.page.evaluate(() => [
-      document.title, document.querySelector('h1')?.textContent.trim(),
+      document.title, document.documentElement.lang, document.querySelector('h1')?.textContent.trim(),
       ...[...document.querySelectorAll('main [role=alert] li')].map((item) => item.textContent.trim()),
+      [...new Set([...document.body.querySelectorAll('*')].flatMap((element) => [element.localName, ...element.classList]))].sort().join(' '),
     ]);
-    const key = JSON.stringify([status, this.path.split('/').slice(0, 4), look]);
-    if (inspected.has(key)) {
+    if (inspectedBefore(JSON.stringify([status, this.path.split('/').slice(0, 4), look]))) {
       return;
     }
-    inspected.add(key);
     const where = `${this.path} (${status}) ${look[0]}`;
-    const problems = await this.page.evaluate(() => {
+    const problems = await this.page.evaluate((language) => {
       const found = [];
       if (document.querySelectorAll('main').length !== 1) found.push('not exactly one <main>');
       if (document.querySelectorAll('h1').length !== 1) found.push('not exactly one h1');
-      if (!document.documentElement.lang.startsWith('es')) found.push('the language is not Spanish');
+      if (!document.documentElement.lang.startsWith(language)) found.push(`the language is not ${language}`);
       if (!document.title.trim()) found.push('no title');
       return found;
-    });
+    }, this.language);
     problems.push(...(await this.sameNames()));
     const size = this.page.viewportSize();
     problems.push(...(await this.misfits()));
-    for (const colorScheme of ['light', 'dark']) {
+    await this.bringAxe();
+    for (const [colorScheme, rules] of SCHEMES) {
       await this.page.emulateMedia({ colorScheme });
-      await this.bringAxe();
-      const violations = await this.page.evaluate(runAxe, [colorScheme, size.width]);
+      const violations = await this.page.evaluate(runAxe, [colorScheme, size.width, rules]);
       problems.push(...violations.map((violation) => `axe, ${colorScheme}: ${violation}`));
     }
     await this.page.emulateMedia({ colorScheme: null });
     assert.deepEqual(problems, [], where);
   }
 
-  // bringAxe puts axe-core into the page and its frames. Anew for each colour scheme:
-  // one that has run before was seen to judge the colours of that time.
+  // bringAxe puts axe-core into the page and its frames.
   async bringAxe() {
     const main = this.page.mainFrame();
     for (const frame of this.page.frames()) {

@@ -19,9 +19,12 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
   process.once(signal, () => process.exit(1));
 }
 
+// Hashes that cost nothing, for tests of something else.
+const CHEAP = ['hash_memory_kib=64', 'hash_passes=1'];
+
 // startDemo starts `aldaba demo`. set: policy values such as 'captcha_cost=1';
-// args: further arguments.
-export async function startDemo({ set = ['captcha_cost=0'], args = [] } = {}) {
+// args: further arguments; hashes: 'policy' for those that a real site makes.
+export async function startDemo({ set = ['captcha_cost=0'], args = [], hashes = 'cheap' } = {}) {
   const program = process.env.ALDABA;
   if (!program) {
     throw new Error('ALDABA must hold the absolute path of the program: make browser sets it');
@@ -32,7 +35,7 @@ export async function startDemo({ set = ['captcha_cost=0'], args = [] } = {}) {
     [
       'demo', '--listen', '127.0.0.1:0', '--staff-listen', '127.0.0.1:0',
       '--data', data, '--people', '50', '--seed', 'prueba',
-      ...set.flatMap((value) => ['--set', value]), ...args,
+      ...[...set, ...(hashes === 'cheap' ? CHEAP : [])].flatMap((value) => ['--set', value]), ...args,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
