@@ -152,19 +152,24 @@ func (r *reader) fault(file, format string, args ...any) {
 
 // readFile reads a file of the folder up to a size. Its error does not name it.
 func readFile(folder fs.FS, name string, most int64) ([]byte, error) {
-	file, err := folder.Open(name)
-	if err == nil {
-		defer func() { _ = file.Close() }() // read only
-		var content []byte
-		content, err = settings.ReadBounded(file, most)
-		if err == nil {
-			return content, nil
-		}
-	}
+	content, err := readRegular(folder, name, most)
 	if fault, ok := errors.AsType[*fs.PathError](err); ok {
 		err = fault.Err
 	}
-	return nil, err
+	return content, err
+}
+
+func readRegular(folder fs.FS, name string, most int64) ([]byte, error) {
+	err := settings.Regular(fs.Stat(folder, name))
+	if err != nil {
+		return nil, err
+	}
+	file, err := folder.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // read only
+	return settings.ReadBounded(file, most)
 }
 
 // strangers names the TOML files of a folder that nothing reads: one with a wrong name

@@ -7,9 +7,11 @@ import (
 	"image/png"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -166,6 +168,12 @@ func TestFaults(t *testing.T) {
 		{"groups", []string{`["Salud", "Dinero"]`, `["Salud", "Salud", ""]`}, []string{
 			`services.toml:1: groups: "Salud" stands twice`, `services.toml:1: groups: "" is no heading`, `services.toml:5: service.cesantia.group: "Dinero" is none of the groups above`}},
 		{"no groups", []string{`groups = ["Salud", "Dinero"]` + "\n", ""}, []string{"services.toml:1: groups: is missing (services stand in groups); write, above the first table, groups = [\"Salud\"]"}},
+		{"what nobody sees", []string{`"Instituto"`, `"X\u009b31m"`, `"IE"`, "\"I\u202eE\"", "a viernes", "a\u200b viernes"}, []string{
+			"institution.toml:1: name: holds the character U+009B, which nobody can see; take it out",
+			"institution.toml:2: short_name: holds the character U+202E, which nobody can see", "institution.toml:8: contact.hours: holds the character U+200B"}},
+		{"what nobody sees in lists and names", []string{`["Salud", "Dinero"]`, `["Sa\u00adlud", "Dinero"]`, `"pensionista"`, `"pensio\u2060nista"`, "[office.sur]", "[office.\"s\u2066ur\"]"}, []string{
+			`institution.toml:17: office.s\u2066ur: is no name for a table`, "services.toml:1: groups: number 1 holds the character U+00AD",
+			"services.toml:6: service.cesantia.audiences: number 2 holds the character U+2060"}},
 		{"a list of tables", []string{"[service.citas]", "[[service]]"}, []string{"services.toml:9: [[service]] is a list of tables; write [service], or [service.NAME]", "", "", "", "", "", ""}},
 		{"both files", []string{"short_name", "short-name", "level = 1", "nivel = 1"}, []string{
 			"institution.toml:1: short_name: is missing", "institution.toml:2: short-name: there is no such key",
@@ -223,6 +231,34 @@ func TestFilesOfTheFolder(t *testing.T) {
 	holdsFaults(t, many, []string{"services.toml:702: service.xyyyyyyyyzzz: is number 101; write at most 100"})
 }
 
+// TestIrregularFiles: a pipe of the folder is refused instead of waited for.
+func TestIrregularFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, folder(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ file, want string }{
+		{"logo.svg", "institution.toml:4: logo: logo.svg cannot be read (is no regular file)"},
+		{legalFile, "legal.toml:1: cannot be read (is no regular file)"},
+	} {
+		file := filepath.Join(dir, c.file)
+		if err := errors.Join(os.Rename(file, file+".bak"), syscall.Mkfifo(file, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		holdsFaults(t, os.DirFS(dir), []string{c.want})
+		if err := errors.Join(os.Remove(file), os.Mkdir(file, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		holdsFaults(t, os.DirFS(dir), []string{strings.Replace(c.want, "no regular file", "a folder", 1)})
+		if err := errors.Join(os.Remove(file), os.Symlink(filepath.Base(file)+".bak", file)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read("casa", os.DirFS(dir), false, spanish); err != nil {
+			t.Errorf("%s through a link: %v", c.file, err)
+		}
+	}
+}
+
 func TestLogo(t *testing.T) {
 	var dots, wide bytes.Buffer
 	if err := errors.Join(png.Encode(&dots, image.NewGray(image.Rect(0, 0, 8, 8))), png.Encode(&wide, image.NewGray(image.Rect(0, 0, 1001, 1)))); err != nil {
@@ -232,16 +268,48 @@ func TestLogo(t *testing.T) {
 	for _, c := range []struct{ file, content, want string }{
 		{"a.png", dots.String(), ""},
 		{"a.svg", svg(`<defs><linearGradient id="a"/></defs><path fill="url(#a)" d="M0 0"/><use href="#b"/>`), ""},
+		{"a.svg", "\ufeff<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!-- Hecho (a mano) -->\n" + svg(`<title>Casa (sede)</title><desc>url(x)</desc>`) + "\n", ""},
+		{"a.svg", `<svg:svg xmlns:svg="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" xml:space="preserve"><svg:symbol id="b"/><svg:use xlink:href="#b"/></svg:svg>`, ""},
+		{"a.svg", svg(`<g transform="translate(1,2) rotate(45)" fill="rgb(1,2,3)" clip-path="url(#c.1)" mask="url(#m) " aria-label="Casa (sede)"><text><tspan>url(x)</tspan></text></g>`), ""},
 		{"a.png", wide.String(), "has 1001 by 1 dots; make it at most 1000 by 1000"},
 		{"a.png", "no", "is no PNG"},
 		{"a.svg", "no", "is no SVG"},
 		{"a.svg", "<html/>", "is no SVG"},
 		{"a.svg", svg("<g>"), "is no SVG"},
 		{"a.svg", svg("<script>x()</script>"), `holds the element "script"`},
-		{"a.svg", svg(`<foreignObject/>`), `holds the element "foreignobject"`},
+		{"a.svg", svg(`<foreignObject/>`), `holds the element "foreignObject"`},
+		{"a.svg", svg(`<style>*{fill:url(https://ajeno.example)}</style>`), `holds the element "style"`},
+		{"a.svg", svg(`<set attributeName="href" to="javascript:x()"/>`), `holds the element "set"`},
+		{"a.svg", svg(`<animate attributeName="href" values="javascript:x()"/>`), `holds the element "animate"`},
+		{"a.svg", svg(`<a href="#a"/>`), `holds the element "a"`},
+		{"a.svg", svg(`<image href="#a"/>`), `holds the element "image"`},
+		{"a.svg", svg(`<feImage href="#a"/>`), `holds the element "feImage"`},
+		{"a.svg", svg(`<lineargradient/>`), `holds the element "lineargradient"`},
+		{"a.svg", svg(`<h:form xmlns:h="http://www.w3.org/1999/xhtml" action="https://ajeno.example"/>`), `holds the element "form" of "http://www.w3.org/1999/xhtml"`},
+		{"a.svg", svg(`<h:meta xmlns:h="http://www.w3.org/1999/xhtml" http-equiv="refresh"/>`), `holds the element "meta" of `},
+		{"a.svg", svg(`<g xmlns="http://www.w3.org/1999/xhtml"/>`), `holds the element "g" of "http://www.w3.org/1999/xhtml"`},
+		{"a.svg", svg(`<svg:g/>`), `holds the element "g" of "svg"`}, // of a prefix that nothing declares
+		{"a.svg", `<?xml-stylesheet href="https://ajeno.example/x.css"?>` + svg(""), "holds <?xml-stylesheet?>"},
+		{"a.svg", svg(`<?php x() ?>`), "holds <?php?>"},
+		{"a.svg", svg("") + svg(""), "is no SVG"},
+		{"a.svg", svg("") + "x", "is no SVG"},
+		{"a.svg", "<svg/>", "is no SVG"},
+		{"a.svg", `<h:svg xmlns:h="http://www.w3.org/1999/xhtml"/>`, "is no SVG"},
+		{"a.svg", svg("&nbsp;"), "is no SVG"},
 		{"a.svg", svg(`<path onload="x()"/>`), `holds the attribute "onload" in "path"`},
 		{"a.svg", svg(`<use href="https://ajeno.example/x.svg"/>`), `holds the attribute "href"`},
+		{"a.svg", svg(`<use href=" #b"/>`), `holds the attribute "href"`},
+		{"a.svg", svg(`<use HREF="x.svg"/>`), `holds the attribute "HREF"`},
+		{"a.svg", svg(`<use xmlns:l="http://www.w3.org/1999/xlink" l:href="x.svg"/>`), `holds the attribute "href"`},
+		{"a.svg", svg(`<use xlink:href="#b"/>`), `holds the attribute "href"`}, // of a prefix that nothing declares
+		{"a.svg", svg(`<use xml:base="https://ajeno.example/"/>`), `holds the attribute "base"`},
+		{"a.svg", svg(`<use i:label="x" xmlns:i="urn:i"/>`), `holds the attribute "label"`},
+		{"a.svg", svg(`<path style="fill:#fff"/>`), `holds the attribute "style"`},
 		{"a.svg", svg(`<path fill="url(https://ajeno.example/x)"/>`), `holds the attribute "fill"`},
+		{"a.svg", svg(`<path filter="url(#a) url(https://ajeno.example/x)"/>`), `holds the attribute "filter"`},
+		{"a.svg", svg(`<path fill="URL( &#104;ttps://ajeno.example/x)"/>`), `holds the attribute "fill"`},
+		{"a.svg", svg(`<path fill="\75rl(https://ajeno.example/x)"/>`), `holds the attribute "fill"`},
+		{"a.svg", svg(`<path mask="image-set('https://ajeno.example/x' 1x)"/>`), `holds the attribute "mask"`},
 		{"a.svg", `<!DOCTYPE svg [<!ENTITY a "b">]>` + svg(""), "holds a <!DOCTYPE>"},
 		{"a.svg", svg(strings.Repeat(" ", maxLogo)), "is larger than 32768 bytes"},
 		{"a.gif", "GIF89a", "is no picture of this folder"},
@@ -350,7 +418,7 @@ func FuzzServices(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_, err := Read("casa", fstest.MapFS{mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(text)}, legalFile: {Data: []byte(goodLegal)}, "logo.svg": {Data: []byte("<svg/>")}}, false, spanish)
+		_, err := Read("casa", fstest.MapFS{mainFile: {Data: []byte(goodMain)}, servicesFile: {Data: []byte(text)}, legalFile: {Data: []byte(goodLegal)}, "logo.svg": {Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`)}}, false, spanish)
 		faults, _ := errors.AsType[settings.Faults](err)
 		for _, fault := range faults {
 			if fault.Line < 1 || fault.Line > 1+strings.Count(text, "\n") || strings.ContainsAny(fault.String(), "\n\r") {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"aldaba/internal/settings"
@@ -67,44 +69,113 @@ func checkPNG(content []byte) error {
 	return nil
 }
 
+// svgSpace and xlinkSpace are the namespaces of a drawing and of its links.
+const (
+	svgSpace   = "http://www.w3.org/2000/svg"
+	xlinkSpace = "http://www.w3.org/1999/xlink"
+	xmlSpace   = "http://www.w3.org/XML/1998/namespace"
+)
+
+// drawn are the elements that a drawing may hold: shapes and texts, what groups and
+// names them, and what paints, cuts or repeats them. None of them runs, moves, or asks
+// for another file but by an attribute that [plain] refuses.
+var drawn = []string{
+	"svg", "g", "defs", "symbol", "use", "title", "desc",
+	"path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "textPath",
+	"linearGradient", "radialGradient", "stop", "pattern", "clipPath", "mask", "marker",
+}
+
+// functions are what an attribute's value may call, besides url of the drawing itself.
+var functions = []string{"matrix", "translate", "scale", "rotate", "skewX", "skewY", "rgb", "rgba", "hsl", "hsla"}
+
+var (
+	call     = regexp.MustCompile(`([\p{L}\p{N}_-]+)\(`)
+	ownPaint = regexp.MustCompile(`url\(#[\w.:-]+\)`)
+)
+
+const noSVG = "is no SVG; save the drawing again as one"
+
 // checkSVG takes a drawing and nothing else: whoever opens its address sees it as a
-// document of the site, so it may hold no script and ask for no other file.
+// document of the site, so it may hold no script and ask for no other file. What is not
+// known to be harmless is refused.
 func checkSVG(content []byte) error {
-	d := xml.NewDecoder(bytes.NewReader(content))
-	root := ""
-	for {
+	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(content, []byte("\ufeff"))))
+	for depth, begun := 0, false; ; {
 		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			break
+		if errors.Is(err, io.EOF) && begun {
+			return nil
 		}
 		if err != nil {
-			return errors.New("is no SVG; save the drawing again as one")
+			return errors.New(noSVG)
 		}
-		element, ok := token.(xml.StartElement)
-		if _, is := token.(xml.Directive); is {
+		switch token := token.(type) {
+		case xml.Directive:
 			return errors.New("holds a <!DOCTYPE>; take that line out")
-		}
-		if !ok {
-			continue
-		}
-		name := strings.ToLower(element.Name.Local)
-		if root == "" {
-			root = name
-		}
-		switch name {
-		case "script", "foreignobject", "style", "image", "iframe", "a":
-			return fmt.Errorf("holds the element %q; save it as a plain drawing, without it", name)
-		}
-		for _, a := range element.Attr {
-			key, value := strings.ToLower(a.Name.Local), strings.ToLower(strings.TrimSpace(a.Value))
-			outside := key == "href" && !strings.HasPrefix(value, "#") || strings.Contains(value, "url(") && !strings.Contains(value, "url(#")
-			if strings.HasPrefix(key, "on") || key == "style" || outside {
-				return fmt.Errorf("holds the attribute %q in %q; save it as a plain drawing, without it", key, name)
+		case xml.ProcInst:
+			if token.Target != "xml" {
+				return fmt.Errorf("holds <?%s?>; take that line out", settings.Printable(token.Target))
 			}
+		case xml.CharData:
+			if depth == 0 && len(bytes.TrimSpace(token)) > 0 {
+				return errors.New(noSVG)
+			}
+		case xml.StartElement:
+			if depth == 0 && (begun || token.Name != xml.Name{Space: svgSpace, Local: "svg"}) {
+				return errors.New(noSVG)
+			}
+			depth, begun = depth+1, true
+			err = checkElement(token)
+			if err != nil {
+				return err
+			}
+		case xml.EndElement:
+			depth--
 		}
 	}
-	if root != "svg" {
-		return errors.New("is no SVG; save the drawing again as one")
+}
+
+func checkElement(e xml.StartElement) error {
+	name := settings.Printable(e.Name.Local)
+	if e.Name.Space != svgSpace {
+		return fmt.Errorf("holds the element \"%s\" of %q, which is not of a drawing; save it as a plain SVG, without it", name, settings.Printable(e.Name.Space))
+	}
+	if !slices.Contains(drawn, e.Name.Local) {
+		return fmt.Errorf("holds the element \"%s\"; save it as a plain drawing, of no elements but %s", name, strings.Join(drawn, ", "))
+	}
+	for _, a := range e.Attr {
+		if !plain(a) {
+			return fmt.Errorf("holds the attribute \"%s\" in \"%s\", which may run, style or ask for another file; save it as a plain drawing, without it", settings.Printable(a.Name.Local), name)
+		}
 	}
 	return nil
+}
+
+// plain reports whether an attribute says how to draw, and no more.
+func plain(a xml.Attr) bool {
+	switch a.Name.Space {
+	case "xmlns": // declares a prefix; what bears it is judged by itself
+		return true
+	case xmlSpace:
+		return a.Name.Local == "space" || a.Name.Local == "lang"
+	case xlinkSpace:
+		return a.Name.Local == "href" && strings.HasPrefix(a.Value, "#")
+	case "":
+	default:
+		return false
+	}
+	name := strings.ToLower(a.Name.Local)
+	switch {
+	case name == "href":
+		return strings.HasPrefix(a.Value, "#")
+	case strings.HasPrefix(name, "on"), name == "style", name == "src":
+		return false
+	case strings.Contains(a.Value, `\`): // it may hide a letter of url
+		return false
+	}
+	for _, found := range call.FindAllStringSubmatch(ownPaint.ReplaceAllString(a.Value, ""), -1) {
+		if !slices.Contains(functions, found[1]) {
+			return false
+		}
+	}
+	return true
 }

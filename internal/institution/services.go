@@ -36,7 +36,7 @@ func (s source) groups() []string {
 	}
 	for at, group := range groups {
 		switch {
-		case strings.TrimSpace(group) != group, group == "", utf8.RuneCountInString(group) > maxName, strings.ContainsFunc(group, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		case strings.TrimSpace(group) != group, group == "", utf8.RuneCountInString(group) > maxName:
 			s.Wrong(key, "%q is no heading; write a short text such as %q", settings.Printable(group), example)
 		case slices.Contains(groups[:at], group):
 			s.Wrong(key, "%q stands twice; leave one of them", settings.Printable(group))

@@ -237,8 +237,6 @@ func (s source) lines(key string, needed bool, example string) []string {
 		switch n := utf8.RuneCountInString(text); {
 		case strings.TrimSpace(text) == "" || strings.TrimSpace(text) != text:
 			fault("number %d is empty, or begins or ends with a space; write such as %q", at+1, example)
-		case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
-			fault("number %d holds a line break or another control character; write it on one line", at+1)
 		case n > maxParagraph:
 			fault("number %d has %d characters; write at most %d", at+1, n, maxParagraph)
 		}

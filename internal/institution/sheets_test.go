@@ -74,7 +74,7 @@ func TestSheetFaults(t *testing.T) {
 		{"a list missing", []string{"gets = [\"Algo\"]\n", ""}, []string{file + `1: gets: is missing (the page is not complete without it)`}},
 		{"an empty list", []string{`["Algo"]`, `[]`}, []string{file + `6: gets: is empty; write gets = ["Una clave nueva"]`}},
 		{"an item", []string{`"Un correo."`, `" "`}, []string{file + `9: needs: number 2 is empty, or begins or ends with a space`}},
-		{"a line break", []string{`"Un correo."`, `"Un\ncorreo."`}, []string{file + `9: needs: number 2 holds a line break`}},
+		{"a line break", []string{`"Un correo."`, `"Un\ncorreo."`}, []string{file + `9: needs: number 2 holds a line break (U+000A); write it on one line`}},
 		{"a long item", []string{`Un correo.`, strings.Repeat("x", 601)}, []string{file + `9: needs: number 2 has 601 characters; write at most 600`}},
 		{"a strange key", []string{`cost =`, `costo = "x"` + "\ncost ="}, []string{file + `12: costo: there is no such key`}},
 		{"a mark", []string{"{link_life}", "{vida}"}, []string{file + `3: text: "{vida}" is no mark; the marks are {link_life}, `}},

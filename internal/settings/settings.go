@@ -9,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -24,23 +27,32 @@ type Fault struct {
 	Text string // what is wrong, and what to write
 }
 
-// String is the fault as one line: "FILE:LINE: key: what is wrong and what to write".
+// String is the fault as one line, in which everything can be seen: "FILE:LINE: key:
+// what is wrong and what to write".
 func (f Fault) String() string {
-	if f.Key == "" {
-		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
+	key := f.Key
+	if key != "" {
+		key += ": "
 	}
-	return fmt.Sprintf("%s:%d: %s: %s", f.File, f.Line, f.Key, f.Text)
+	return visible(fmt.Sprintf("%s:%d: %s%s", f.File, f.Line, key, f.Text))
 }
 
 // Faults are all that is wrong with a file, in order of line; of several files, one
 // file after the other.
 type Faults []Fault
 
-// Error gives each fault a line.
+// maxShown bounds how many faults are told at once: more would be the same slip over
+// and over, and push the first ones off the screen.
+const maxShown = 100
+
+// Error gives each of the first faults a line, and says how many more there are.
 func (f Faults) Error() string {
-	lines := make([]string, len(f))
-	for i, one := range f {
-		lines[i] = one.String()
+	var lines []string
+	for _, one := range f[:min(len(f), maxShown)] {
+		lines = append(lines, one.String())
+	}
+	if more := len(f) - maxShown; more > 0 {
+		lines = append(lines, fmt.Sprintf("… and %d more", more))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -75,10 +87,13 @@ const (
 	maxFaults = 50
 )
 
+// mark is what some editors put before a text in UTF-8, where it says nothing.
+const mark = "\ufeff"
+
 // Parse reads as much of a file as can be read. A line that is no TOML is
 // a fault, and the rest is read as if that line were empty.
 func Parse(file string, content []byte) *Document {
-	content = bytes.Clone(content)
+	content = bytes.Clone(bytes.TrimPrefix(content, []byte(mark)))
 	var syntax Faults
 	for {
 		d := &Document{file: file, values: map[string]value{}, tables: map[string]int{}}
@@ -166,15 +181,56 @@ func keyOf(content []byte, parts unstable.Iterator) (path string, line int) {
 	return strings.Join(names, "."), line
 }
 
-// Printable keeps a name of the file from breaking the line that quotes it.
+// Printable keeps a name of the file from breaking the line that quotes it: it is short,
+// and everything in it can be seen.
 func Printable(name string) string {
 	const most = 80
-	name = strings.ToValidUTF8(name, "�")
-	quoted := strings.Trim(fmt.Sprintf("%+q", name), `"`)
-	if len(quoted) > most {
-		quoted = quoted[:most] + "…"
+	var quoted strings.Builder
+	for _, r := range strings.ToValidUTF8(name, "\ufffd") {
+		if r == '"' || r == '\\' {
+			quoted.WriteByte('\\')
+		}
+		quoted.WriteString(visible(string(r)))
+		if quoted.Len() > most {
+			return quoted.String() + "…"
+		}
 	}
-	return quoted
+	return quoted.String()
+}
+
+// hidden reports whether nobody sees a character of a text that is one line, or what it
+// does to the others: controls (a terminal obeys them), line breaks, what turns the
+// direction of writing, and what has no shape of its own. Not even the joiner of emoji
+// has a use in what an institution writes, and two texts that look the same would be
+// two.
+func hidden(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// visible writes what cannot be seen as Go and TOML do, such as \u202e.
+func visible(text string) string {
+	var shown strings.Builder
+	for _, r := range text {
+		if hidden(r) {
+			shown.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		} else {
+			shown.WriteRune(r)
+		}
+	}
+	return shown.String()
+}
+
+// hiddenFault says what of a text cannot be seen; it is empty where all can.
+func hiddenFault(text string) string {
+	at := strings.IndexFunc(text, hidden)
+	if at < 0 {
+		return ""
+	}
+	r, _ := utf8.DecodeRuneInString(text[at:])
+	if strings.ContainsRune("\n\r\v\f\u0085\u2028\u2029", r) {
+		return fmt.Sprintf("holds a line break (%U); write it on one line", r)
+	}
+	return fmt.Sprintf("holds the character %U, which nobody can see; take it out", r)
 }
 
 // add notes a key and what stands behind it. Inline tables are tables.
@@ -225,8 +281,9 @@ func (d *Document) WrongItem(key string, item int, format string, args ...any) {
 	d.fault(d.values[key].list[item].line, key, format, args...)
 }
 
-// Text gives a text. ok is false where the key is not there, holds no text, or
-// an empty one; the latter two, and a missing one that is needed, are faults.
+// Text gives a text. ok is false where the key is not there, holds no text, an empty
+// one, or one in which not everything can be seen; the latter three, and a missing one
+// that is needed, are faults.
 func (d *Document) Text(key string, needed bool, example string) (text string, ok bool) {
 	d.asked = append(d.asked, key)
 	v, found := d.values[key]
@@ -242,14 +299,16 @@ func (d *Document) Text(key string, needed bool, example string) (text string, o
 	case strings.TrimSpace(v.text) == "":
 		d.Wrong(key, "is empty; write such as %q, or leave the line out", example)
 		return "", false
-	case strings.ContainsFunc(v.text, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		d.Wrong(key, "holds a line break or another control character; write it on one line")
+	}
+	if fault := hiddenFault(v.text); fault != "" {
+		d.Wrong(key, "%s", fault)
 		return "", false
 	}
 	return strings.TrimSpace(v.text), true
 }
 
-// Texts gives a list of texts; nil where the key is not there.
+// Texts gives a list of texts; nil where the key is not there, or holds something else,
+// which is a fault.
 func (d *Document) Texts(key, example string) []string {
 	d.asked = append(d.asked, key)
 	v, found := d.values[key]
@@ -264,6 +323,15 @@ func (d *Document) Texts(key, example string) []string {
 	}
 	if v.kind != unstable.Array || len(list) != len(v.list) {
 		d.Wrong(key, "holds %s where a list of texts is needed; write %s = [%q]", kindWords(v.kind), lastPart(key), example)
+		return nil
+	}
+	before := d.Count()
+	for at, text := range list {
+		if fault := hiddenFault(text); fault != "" {
+			d.WrongItem(key, at, "number %d %s", at+1, fault)
+		}
+	}
+	if d.Count() > before {
 		return nil
 	}
 	return list
@@ -307,6 +375,10 @@ func (d *Document) Scalar(key string) (text string, found bool) {
 	v, found := d.values[key]
 	if found && v.kind != unstable.String && v.kind != unstable.Integer {
 		d.Wrong(key, "holds %s where a number or a text is needed", kindWords(v.kind))
+		return "", false
+	}
+	if fault := hiddenFault(v.text); fault != "" {
+		d.Wrong(key, "%s", fault)
 		return "", false
 	}
 	return v.text, found
@@ -508,6 +580,20 @@ func kindWords(k unstable.Kind) string {
 		return "a list"
 	}
 	return "a date or time"
+}
+
+// Regular takes what a file system says of a file that is to be read, and refuses what is
+// no regular one: a pipe would be waited for forever.
+func Regular(info fs.FileInfo, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("is a folder")
+	case !info.Mode().IsRegular():
+		return errors.New("is no regular file")
+	}
+	return nil
 }
 
 // ReadBounded reads all there is, up to a number of bytes.

@@ -78,6 +78,10 @@ type Faults = settings.Faults
 
 // readBounded reads a file up to a size.
 func readBounded(path string, most int64) ([]byte, error) {
+	err := settings.Regular(os.Stat(path))
+	if err != nil {
+		return nil, reasonOf(err)
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, reasonOf(err)
@@ -213,9 +217,7 @@ func (r configReader) secret(key string, needed bool, example string) (string, b
 func (r configReader) secretFile(key, name string) ([]byte, bool) {
 	path := r.path(name)
 	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
-		err = errors.New("is a folder")
-	}
+	err = settings.Regular(info, err)
 	if err == nil && info.Mode().Perm()&0o007 != 0 {
 		r.Wrong(key, "%s can be used by everybody on this machine (mode %04o); do chmod 640 or 600", path, info.Mode().Perm())
 		return nil, false
@@ -324,7 +326,7 @@ func (r configReader) smtp() mail.SMTPConfig {
 		c.RootCAs = r.certificates("smtp.ca_file", name)
 	}
 	c.Username, _ = r.Text("smtp.username", false, "aldaba")
-	if r.Has("smtp.password_file") && c.Username == "" {
+	if r.Has("smtp.password_file") && !r.Has("smtp.username") {
 		r.Wrong("smtp.password_file", "needs smtp.username beside it; write username = \"…\", or leave it out")
 	}
 	c.Password, _ = r.secret("smtp.password_file", c.Username != "", "smtp-password")

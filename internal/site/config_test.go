@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +48,7 @@ func configFiles(t testing.TB, content string) string {
 		os.WriteFile(filepath.Join(dir, "smtp-password"), []byte("secreto\n"), 0o600),
 		os.WriteFile(filepath.Join(dir, "open-password"), []byte("secreto\n"), 0o604),
 		os.Chmod(filepath.Join(dir, "open-password"), 0o604), // whatever the umask
+		syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600),
 		os.WriteFile(filepath.Join(dir, "two-lines"), []byte("a\nb\n"), 0o600),
 		os.WriteFile(filepath.Join(dir, "pg"), []byte("postgres://u:secreto@db.ejemplo.ec/aldaba"), 0o600),
 		os.WriteFile(file, []byte(content), 0o600),
@@ -120,8 +122,13 @@ func TestWrongConfig(t *testing.T) {
 		{"secret for everybody", swap("smtp-password", "open-password"), []string{"13: smtp.password_file: "}},
 		{"secret of two lines", swap("smtp-password", "two-lines"), []string{"13: smtp.password_file: "}},
 		{"secret is a folder", swap("smtp-password", "."), []string{"13: smtp.password_file: "}},
+		{"secret is a pipe", swap("smtp-password", "pipe"), []string{"13: smtp.password_file: "}},
+		{"certificates are a pipe", swap("username", "ca_file = \"pipe\"\nusername"), []string{"12: smtp.ca_file: "}},
 		{"user without password", swap("password_file = \"smtp-password\"\n", ""), []string{"10: smtp.password_file: is missing"}},
 		{"password without user", swap("username = \"aldaba\"\n", ""), []string{"12: smtp.password_file: needs smtp.username"}},
+		{"what nobody sees", swap("username = \"aldaba\"", "username = \"alda\u200dba\"", "5m", "5\\u009bm", "10.0.0.0/8", "10.0.0.0/8\u200e"), []string{
+			"12: smtp.username: holds the character U+200D, which nobody can see; take it out", "16: policy.link_life: holds the character U+009B",
+			"19: proxies.trusted: number 1 holds the character U+200E"}},
 		{"institution is not there", swap("= \"institution\"", "= \"none\""), []string{"2: institution: "}},
 		{"institution is a file", swap("= \"institution\"", "= \"keys.json\""), []string{"2: institution: "}},
 		{"institution as it was", swap("institution = \"institution\"", "") + "[institution]\nname = \"x\"\nphone = 1\n", []string{
