@@ -505,15 +505,36 @@ func (d *Document) missingFor(key, example, says string) {
 // Done notes every key and table that nobody asked for, and gives the faults in
 // order of line as [Faults]; nil when there are none.
 func (d *Document) Done() error {
-	for path, v := range d.values {
-		if slices.Contains(d.asked, path) {
+	// Looked up and not searched: a file of a megabyte may hold a hundred thousand slips.
+	known, headers := map[string]bool{}, map[string]bool{}
+	beside := map[string][]string{} // the keys of a table
+	for _, key := range d.asked {
+		if known[key] {
 			continue
 		}
-		d.fault(v.line, path, "there is no such key; %s", d.knownBeside(path))
+		known[key] = true
+		table, name := split(key)
+		beside[table] = append(beside[table], name)
+		for ; table != ""; table, _ = split(table) {
+			headers[table] = true
+		}
+	}
+	tables := strings.Join(d.knownTables(), ", ")
+	for path, v := range d.values {
+		if known[path] {
+			continue
+		}
+		table, _ := split(path)
+		names := "the tables are " + tables
+		if list := beside[table]; len(list) > 0 {
+			slices.Sort(list)
+			names = "the keys here are " + strings.Join(list, ", ")
+		}
+		d.fault(v.line, path, "there is no such key; %s", names)
 	}
 	for table, line := range d.tables {
-		if !slices.ContainsFunc(d.asked, func(key string) bool { return strings.HasPrefix(key, table+".") }) {
-			d.fault(line, "", "there is no table [%s]; the tables are %s", table, strings.Join(d.knownTables(), ", "))
+		if !headers[table] {
+			d.fault(line, "", "there is no table [%s]; the tables are %s", table, tables)
 		}
 	}
 	if len(d.faults) == 0 {
@@ -525,25 +546,13 @@ func (d *Document) Done() error {
 	return d.faults
 }
 
-// knownBeside lists what may stand where a key stands.
-func (d *Document) knownBeside(path string) string {
-	table := ""
-	if at := strings.LastIndexByte(path, '.'); at >= 0 {
-		table = path[:at+1]
-	}
-	var names []string
-	for _, key := range d.asked {
-		if name, ok := strings.CutPrefix(key, table); ok && !strings.Contains(name, ".") {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return "the tables are " + strings.Join(d.knownTables(), ", ")
-	}
-	slices.Sort(names)
-	return "the keys here are " + strings.Join(slices.Compact(names), ", ")
+// split parts a path at its last dot: the table, "" for none, and the key in it.
+func split(path string) (table, name string) {
+	at := strings.LastIndexByte(path, '.')
+	return path[:max(at, 0)], path[at+1:]
 }
 
+// knownTables lists the tables that there may be.
 func (d *Document) knownTables() []string {
 	var names []string
 	for _, key := range d.asked {
@@ -565,7 +574,10 @@ func (d *Document) knownTables() []string {
 	return slices.Compact(names)
 }
 
-func lastPart(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+func lastPart(key string) string {
+	_, name := split(key)
+	return name
+}
 
 // kindWords names a kind of value.
 func kindWords(k unstable.Kind) string {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestPrintable: what a fault quotes is short, and everything in it can be seen.
@@ -44,6 +46,23 @@ func TestManyFaults(t *testing.T) {
 		if last := lines[len(lines)-1]; len(lines) != c.lines || !strings.HasPrefix(lines[0], "a.toml:1: x0: ") || !strings.HasPrefix(last, c.last) {
 			t.Errorf("%d faults are %d lines, from %q to %q", c.faults, len(lines), lines[0], last)
 		}
+	}
+}
+
+// TestUnknown: what nobody asked for is named, with what may stand there.
+func TestUnknown(t *testing.T) {
+	d := Parse("a.toml", []byte("x = 1\n[a]\nb = \"1\"\nx = 1\n\"\" = 1\n[a.c]\nd = \"1\"\n[a.c.e]\n[z]\nx = 1\n[\"\"]\n"))
+	for _, key := range []string{"a.b", "a.b", "a.f", "a.c.d", "g.h"} {
+		_, _ = d.Text(key, false, "1")
+	}
+	want := []string{
+		"a.toml:1: x: there is no such key; the tables are a, a.c, g", "a.toml:4: a.x: there is no such key; the keys here are b, f",
+		"a.toml:5: a.: there is no such key; the keys here are b, f", "a.toml:8: there is no table [a.c.e]; the tables are a, a.c, g",
+		"a.toml:9: there is no table [z]; the tables are a, a.c, g", "a.toml:10: z.x: there is no such key; the tables are a, a.c, g",
+		"a.toml:11: there is no table []; the tables are a, a.c, g",
+	}
+	if diff := cmp.Diff(strings.Join(want, "\n"), d.Done().Error()); diff != "" {
+		t.Error(diff)
 	}
 }
 
