@@ -72,6 +72,7 @@ describe('languages', () => {
     await visit.press(en('page.continue'));
     assert.equal(visit.response.status(), 422);
     await visit.main.getByRole('heading', { name: en('page.problem_title') }).waitFor();
+    visit.page.once('dialog', (question) => question.accept()); // what was typed would be lost
     await choose(visit, 'Español');
     assert.equal(visit.response.status(), 200);
     assert.deepEqual([await written(visit), await procedure(visit)], ['es-EC', begun]);
@@ -84,6 +85,27 @@ describe('languages', () => {
     await visit.press(en('page.accept'));
     assert.equal(visit.response.status(), 200);
     assert.deepEqual([await written(visit), await procedure(visit)], ['en-GB', begun]);
+    await visit.close();
+  });
+
+  test('who has typed something is asked before it is lost with the language', async () => {
+    const visit = await Visit.open(browser, demo, { inspect: 'none' });
+    await visit.goto('/ingresar');
+    await choose(visit, 'English');
+    await choose(visit, 'Español');
+    const number = visit.main.getByRole('textbox').first();
+    await number.fill('17');
+    const asked = [];
+    visit.page.on('dialog', async (question) => {
+      asked.push(question.message());
+      await (asked.length === 1 ? question.dismiss() : question.accept());
+    });
+    const link = visit.page.getByRole('banner').getByRole('link', { name: 'English', exact: true });
+    await link.click();
+    assert.equal(await number.inputValue(), '17');
+    assert.match(asked[0], /se borra lo que escribió/);
+    await visit.leads(() => link.click());
+    assert.deepEqual([await written(visit), asked.length], ['en-GB', 2]);
     await visit.close();
   });
 

@@ -7,6 +7,7 @@ import { PasswordInput } from 'govuk-frontend/dist/govuk/components/password-inp
 import { SkipLink } from 'govuk-frontend/dist/govuk/components/skip-link/skip-link.mjs';
 
 import { warnBeforeEnd } from './deadline.js';
+import { askBeforeAnotherLanguage } from './language.js';
 import { proposePhrases } from './phrase.js';
 import { watchMail } from './waiting.js';
 
@@ -26,5 +27,6 @@ for (const Component of [Button, ErrorSummary, PasswordInput, SkipLink]) {
 }
 
 warnBeforeEnd();
+askBeforeAnotherLanguage();
 proposePhrases();
 watchMail();

@@ -188,6 +188,7 @@ func (s *Service) finish(tx Tx, by Actor, id ID, hash string, person Person, now
 	}
 	if first {
 		facts.Language = p.Typed.Language // before it there was no account to have one
+		facts.Network = ""                // nor a device or network that would be the usual one
 	}
 	err = tx.EndSessions(p.Subject, ID{})
 	if err != nil {

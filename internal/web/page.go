@@ -322,6 +322,7 @@ type base struct {
 	CanExtend   bool
 	Extended    bool         // more time was asked for just now
 	Public      *publicView  // nil where the page is for who asked for it alone
+	Answer      bool         // to a form, and not to be had by asking for its address
 	Languages   []translated // this page in the other languages that there are
 	Blank       bool         // a form that nobody has begun: nothing on it is of anybody
 	server      *Server
@@ -331,7 +332,7 @@ func (s *Server) base(r *http.Request, title string) base {
 	return base{
 		Title: title, Institution: s.Institution, Staff: s.staff, Path: r.URL.Path, server: s,
 		Demo: s.Demo != nil, Mailbox: s.Demo != nil && s.Demo.Mails != nil, Clock: s.clockMoved(),
-		Session: s.cookie(r, cookieSession) != "", Languages: s.otherLanguages(r),
+		Session: s.cookie(r, cookieSession) != "", Languages: s.otherLanguages(r), Answer: r.Method == http.MethodPost,
 	}
 }
 

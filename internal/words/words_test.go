@@ -18,7 +18,14 @@ func TestLanguages(t *testing.T) {
 	if len(all) < 2 || all[0] != Spanish() || len(Spanish().Keys()) < 1500 {
 		t.Fatalf("%d languages, %d keys in Spanish; want Spanish first, and all keys", len(all), len(Spanish().Keys()))
 	}
+	taken := map[string]bool{}
 	for _, l := range all {
+		for _, one := range []string{l.Tag(), l.Name()} {
+			if taken[one] {
+				t.Errorf("%s.toml: %q is another language's", l.Code(), one)
+			}
+			taken[one] = true
+		}
 		t.Run(string(l.Code()), func(t *testing.T) {
 			for _, key := range l.Keys() {
 				text := l.Text(key)
