@@ -18,7 +18,7 @@ var exampleMonths []byte
 // exampleFigures gives a demo without figures those of the official sheet.
 func exampleFigures(ctx context.Context, s *stats.Service) error {
 	published, err := s.Published(ctx)
-	if err != nil || len(published.Rows) > 0 {
+	if err != nil || len(published.Records) > 0 {
 		return err
 	}
 	rows, err := stats.ReadEarlier(bytes.NewReader(exampleMonths))

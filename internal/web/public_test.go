@@ -157,11 +157,41 @@ func TestSheetPage(t *testing.T) {
 	}
 }
 
+// TestFiguresOfASheet: the months before this program are those of one procedure, and
+// stand on its sheet alone; on the others, page and file, no number is told as theirs.
+func TestFiguresOfASheet(t *testing.T) {
+	s, get := exampleSite(t, true, nil)
+	figures := sampleFigures()
+	figures.All = stats.Total{Months: 4, Complaints: 1, Attentions: 1_478_650}
+	s.Figures = func(context.Context) (*stats.Published, error) { return figures, nil }
+	const sum = "Atenciones de enero de 2024 a diciembre de 2026: 1.478.650. Quejas: 1. "
+	elsewhere := s.Words.Text("sheet.figures.elsewhere")
+	for _, sheet := range s.Institution.Sheets {
+		main := sheet.Procedure == institution.Generate
+		body := get(pathSheets + "/" + sheet.ID).Body.String()
+		if strings.Contains(body, sum) != main || strings.Contains(body, "43.110") != main || strings.Contains(body, elsewhere) == main {
+			t.Errorf("%s: its figures are not those that are its own", sheet.ID)
+		}
+		if main && !strings.Contains(body, "No hay datos de marzo de 2024 a octubre de 2026.") {
+			t.Errorf("%s: the months without figures are not named", sheet.ID)
+		}
+		var paper []string
+		for _, block := range s.paper(s.sheet(aRequest(pathSheets+"/x"), sheet, policyOf(credential.Ficha2026))).Blocks {
+			for _, span := range block.Spans {
+				paper = append(paper, span.Text)
+			}
+		}
+		if text := strings.Join(paper, "\n"); strings.Contains(text, sum) != main || strings.Contains(text, elsewhere) == main || !strings.Contains(text, pathTransparency) {
+			t.Errorf("%s, on paper: %s", sheet.ID, text)
+		}
+	}
+}
+
 // TestSheetWithoutFigures: a sheet is there when the database is not.
 func TestSheetWithoutFigures(t *testing.T) {
 	s, get := exampleSite(t, true, nil)
 	s.Figures = func(context.Context) (*stats.Published, error) { return nil, errors.New("away") }
-	for _, path := range []string{"/tramites/cambio-de-clave", "/tramites/cambio-de-clave.pdf", "/", "/ayuda", "/buscar?q=clave"} {
+	for _, path := range []string{"/tramites/generar-recuperar-clave", "/tramites/generar-recuperar-clave.pdf", "/", "/ayuda", "/buscar?q=clave"} {
 		if w := get(path); w.Code != http.StatusOK {
 			t.Errorf("%s: %d without the database", path, w.Code)
 		}

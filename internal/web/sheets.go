@@ -20,12 +20,16 @@ type sheetView struct {
 	Cases   []institution.Case
 	Begin   string         // where the procedure begins
 	PDF     string         // address of the file
-	Figures *figuresView   // nil where they cannot be read now
+	Figures *figuresView   // nil where there are none of it, or they cannot be read now
 	Data    map[string]any // the same for programs (schema.org)
 	Others  []choice
 	Note    string // in the reader's language: that the sheet is in another one; empty where it is not
 	NoteTag string // the reader's language
 	LawTag  string // language of what is never translated: the legal basis, the official name
+
+	// Elsewhere says that the figures of this procedure stand among those of all, on
+	// their own page alone.
+	Elsewhere bool
 }
 
 // figuresView is the last months of the public figures.
@@ -34,6 +38,7 @@ type figuresView struct {
 	Total figureView
 	// All complaints, over the same months as Total.
 	Complaints string
+	Gaps       []string // months without figures, in words
 }
 
 // pathSheets lists the sheets; behind it stands the name of one, with .pdf for the
@@ -69,7 +74,13 @@ func (s *Server) sheet(r *http.Request, sheet institution.Sheet, p credential.Po
 	v := sheetView{
 		LawTag: s.spoken.sites[0].Words.Tag(),
 		base:   s.public(r, sheet.Name, sheet.Text), Sheet: sheet, Cases: cases,
-		Begin: beginOf(sheet), PDF: pathSheets + "/" + sheet.ID + sheetFile, Figures: s.lastMonths(r),
+		Begin: beginOf(sheet), PDF: pathSheets + "/" + sheet.ID + sheetFile,
+	}
+	switch sheet.Procedure {
+	case institution.Generate: // the months before this program are those of its official sheet
+		v.Figures = s.lastMonths(r)
+	case institution.Change, institution.Unlock:
+		v.Elsewhere = true
 	}
 	v.Data = s.structured(v)
 	for _, other := range s.Institution.Sheets {
@@ -149,15 +160,18 @@ func (s *Server) decided(p credential.Policy, mark string) string {
 	return ""
 }
 
-// lastMonths is the figures that stand on every sheet. A sheet is there without
-// them too: whoever cannot be served still reads where else to go.
+// lastMonths is the figures that stand on the sheet of «Generar / Recuperar». A sheet is
+// there without them too: whoever cannot be served still reads where else to go.
 func (s *Server) lastMonths(r *http.Request) *figuresView {
 	p, err := s.Figures(context.WithoutCancel(r.Context()))
 	if err != nil {
 		noteError(r, err)
 		return nil
 	}
-	v := &figuresView{Total: s.figure(p.All, p.Rows), Complaints: s.Words.Number(p.All.Complaints)}
+	if len(p.Rows) == 0 {
+		return nil
+	}
+	v := &figuresView{Total: s.figure(p.All, p.Rows), Complaints: s.Words.Number(p.All.Complaints), Gaps: s.gaps(p.Rows)}
 	for _, row := range slices.Backward(p.Rows) {
 		if row.State == stats.Correction {
 			continue // they stand, with their reasons, in the whole table
@@ -278,8 +292,12 @@ func (s *Server) paper(v sheetView) pdf.Document {
 	}
 	put(pdf.Plain(pdf.Heading, t("sheet.contact")), pdf.Block{Kind: pdf.Text, Spans: contact})
 	put(pdf.Plain(pdf.Heading, t("sheet.figures.title")))
-	if f := v.Figures; f != nil && len(f.Rows) > 0 {
-		put(pdf.Plain(pdf.Text, t("sheet.figures.sum", "since", f.Total.Since, "last", f.Total.Last, "attentions", f.Total.N, "complaints", f.Complaints)))
+	if f := v.Figures; f != nil {
+		sum := t("sheet.figures.sum", "since", f.Total.Since, "last", f.Total.Last, "attentions", f.Total.N, "complaints", f.Complaints)
+		put(pdf.Plain(pdf.Text, strings.Join(append([]string{sum, t("sheet.figures.scope")}, f.Gaps...), " ")))
+	}
+	if v.Elsewhere {
+		put(pdf.Plain(pdf.Text, t("sheet.figures.elsewhere")))
 	}
 	all := s.address(pathTransparency)
 	put(pdf.Block{Kind: pdf.Text, Spans: []pdf.Span{{Text: t("sheet.figures.all") + ": "}, {Text: all, URL: all}}})
