@@ -23,6 +23,7 @@ type demoCommand struct {
 	Set         []string `sep:"none" help:"Override one value of the policy; may be repeated." placeholder:"KEY=VALUE"`
 	Database    string   `help:"A PostgreSQL database instead of the embedded one." placeholder:"postgres://…"`
 	SMTP        string   `name:"smtp" help:"A relay instead of the demo's own mailbox." placeholder:"HOST:PORT"`
+	Institution string   `help:"An institution's folder instead of the example." placeholder:"DIR"`
 }
 
 // maxPeople bounds the demo's register.
@@ -60,7 +61,7 @@ func (c *demoCommand) Run(ctx context.Context, t terminal) error {
 	}
 	collectLess()
 	demo, err := site.StartDemo(ctx, site.DemoConfig{
-		Dir: dir, People: c.People, Seed: c.Seed, Policy: policy, Database: c.Database, SMTP: c.SMTP,
+		Dir: dir, People: c.People, Seed: c.Seed, Policy: policy, Database: c.Database, SMTP: c.SMTP, Institution: c.Institution,
 		Listen: c.Listen, StaffListen: c.StaffListen, Version: version,
 		Logger: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})

@@ -71,6 +71,7 @@ func TestMisuse(t *testing.T) {
 		{"too many people", "demo --people 10000000", misuse, "--people"},
 		{"bad database", "demo --database mysql://x", misuse, "postgres://"},
 		{"bad relay", "demo --smtp nowhere", misuse, "--smtp nowhere"},
+		{"no such institution", "demo --institution " + filepath.Join(dir, "nobody"), failed, "--institution: " + filepath.Join(dir, "nobody") + " is not there; `aldaba config example"},
 		{"no PostgreSQL there", "demo --listen 127.0.0.1:0 --staff-listen 127.0.0.1:0 --database postgres://127.0.0.1:1/none --data " +
 			filepath.Join(dir, "unused"), failed, "PostgreSQL"},
 		{"port in use", "demo --data " + filepath.Join(dir, "unused") + " --listen " + occupied.Addr().String(), failed, "in use"},

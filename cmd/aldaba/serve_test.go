@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -156,6 +157,48 @@ func TestInstitutionFolder(t *testing.T) {
 		if !strings.HasPrefix(errs, "aldaba: "+services+":") && !strings.HasPrefix(errs, services+":") || !strings.Contains(errs, ": service.agendamiento-citas.level: is missing") || strings.Count(errs, "\n") != 1 {
 			t.Errorf("%s with a service that states no level: %q", command, errs)
 		}
+	}
+}
+
+// TestDemoOfAFolder: the demo shows an institution's own folder, and names what is wrong
+// with it as serve does.
+func TestDemoOfAFolder(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "aldaba.toml") // only the folder beside it counts
+	folder := institutionBeside(t, config, "official = false", "official = true", "(ejemplo)", "de la Prueba",
+		"https://servicios.institucion.example/agendamiento-citas", "http://127.0.0.1:9/citas")
+	p := start(t, "--institution", folder)
+	reply, err := http.Get(p.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := io.ReadAll(reply.Body)
+	if err = errors.Join(err, reply.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"Instituto Ecuatoriano de Seguridad Social de la Prueba", "Demostración: no es un sitio oficial."} {
+		if !bytes.Contains(page, []byte(part)) {
+			t.Errorf("the door lacks %q", part)
+		}
+	}
+	if reply, err = http.Get(p.url + "/demo/servicios/agendamiento-citas"); err != nil || reply.Body.Close() != nil || reply.StatusCode != http.StatusOK {
+		t.Errorf("a service of the folder: %v, %v", reply, err)
+	}
+
+	main := filepath.Join(folder, "institution.toml")
+	text, err := os.ReadFile(main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, main, strings.NewReplacer("name = \"", "nombre = \"", "answer_days = 15", "answer_days = 0").Replace(string(text)))
+	data := filepath.Join(t.TempDir(), "data")
+	_, errs := aldaba(t, failed, "demo", "--listen", "127.0.0.1:0", "--staff-listen", "127.0.0.1:0", "--data", data, "--institution", folder)
+	for _, fault := range []string{main + ":", "nombre: there is no such key", "complaints.answer_days: "} {
+		if !strings.Contains(errs, fault) {
+			t.Errorf("the faults %q lack %q", errs, fault)
+		}
+	}
+	if _, err := os.Stat(data); !os.IsNotExist(err) {
+		t.Errorf("a start that failed left its folder behind (%v)", err)
 	}
 }
 

@@ -392,19 +392,28 @@ func (r configReader) institution(public *url.URL) (institution.Institution, err
 	if !ok {
 		return institution.Example(), nil
 	}
-	folder := r.path(name)
+	i, err := readInstitution(r.path(name), public == nil || public.Scheme == "http")
+	if _, inside := errors.AsType[Faults](err); err != nil && !inside {
+		r.Wrong(key, "%v", err)
+		return i, nil
+	}
+	return i, err
+}
+
+// readInstitution reads an institution's folder. The error is [Faults] where files in it
+// are wrong, and another where there is no such folder. local is as in
+// [institution.Read].
+func readInstitution(folder string, local bool) (i institution.Institution, err error) {
 	info, err := os.Stat(folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.Wrong(key, "%s is not there; `aldaba config example --institution %s` makes a folder to start from", folder, folder)
+		return i, fmt.Errorf("%s is not there; `aldaba config example --institution %s` makes a folder to start from", folder, folder)
 	case err != nil:
-		r.Wrong(key, "%s cannot be read (%v)", folder, reasonOf(err))
+		return i, fmt.Errorf("%s cannot be read (%w)", folder, reasonOf(err))
 	case !info.IsDir():
-		r.Wrong(key, "%s is no folder; write the name of one", folder)
-	default:
-		return institution.Read(folder, os.DirFS(folder), public == nil || public.Scheme == "http", programLanguages())
+		return i, fmt.Errorf("%s is no folder; write the name of one", folder)
 	}
-	return institution.Institution{}, nil
+	return institution.Read(folder, os.DirFS(folder), local, programLanguages())
 }
 
 // NewInstitution writes the example of an institution's folder, whole or not at all.

@@ -33,6 +33,7 @@ type DemoConfig struct {
 	Policy      credential.Policy
 	Database    string // "" for a SQLite file in Dir
 	SMTP        string // host:port of a relay; "" for the demo's own mailbox
+	Institution string // folder of the one that is shown; "" for the example
 	Listen      string
 	StaffListen string
 	Version     string // of the program
@@ -53,10 +54,11 @@ type Demo struct {
 	clock *clock
 }
 
-// DemoInstitution is the example that the demo shows, its services behind the
-// demo's own addresses.
-func DemoInstitution() institution.Institution {
-	i := institution.Example()
+// DemoInstitution is the example as the demo shows it.
+func DemoInstitution() institution.Institution { return inDemo(institution.Example()) }
+
+// inDemo puts an institution's services behind the demo's own addresses.
+func inDemo(i institution.Institution) institution.Institution {
 	for n := range i.Services {
 		i.Services[n].URL = web.PathDemoService + i.Services[n].ID
 	}
@@ -92,7 +94,18 @@ func StartDemo(ctx context.Context, c DemoConfig) (*Demo, error) {
 func (d *Demo) ClockOffset() time.Duration { return d.clock.Offset() }
 
 func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
-	// The listeners first: a port in use leaves no folder behind.
+	shownAs := DemoInstitution()
+	if c.Institution != "" {
+		i, err := readInstitution(c.Institution, true)
+		if _, inside := errors.AsType[Faults](err); err != nil && !inside {
+			err = fmt.Errorf("--institution: %w", err)
+		}
+		if err != nil {
+			return err
+		}
+		shownAs = inDemo(i)
+	}
+	// The listeners before the folder: a port in use leaves none behind.
 	d.Citizens, err = net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", c.Listen, cause(err))
@@ -120,7 +133,7 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 	if err != nil {
 		return err
 	}
-	relay, err := d.relay(c, clock)
+	relay, err := d.relay(c, clock, shownAs.ShortName)
 	if err != nil {
 		return err
 	}
@@ -134,7 +147,7 @@ func (d *Demo) start(ctx context.Context, c DemoConfig) (err error) {
 	}
 	d.Site, err = New(ctx, Config{
 		Database: database, Keys: keys, Policy: c.Policy, PublicURL: d.URL,
-		Institution: DemoInstitution(), SMTP: relay, HeadsFile: filepath.Join(c.Dir, "audit-heads.jsonl"),
+		Institution: shownAs, SMTP: relay, HeadsFile: filepath.Join(c.Dir, "audit-heads.jsonl"),
 		Now: clock.Now, Logger: c.Logger, Demo: shown, Version: c.Version,
 	})
 	if err != nil {
@@ -240,10 +253,11 @@ func reachedAt(l net.Listener) *url.URL {
 	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host.String(), strconv.Itoa(addr.Port))}
 }
 
-// relay opens the demo's own mailbox, or names the relay it was given.
-func (d *Demo) relay(c DemoConfig, clock *clock) (mail.SMTPConfig, error) {
+// relay opens the demo's own mailbox, or names the relay it was given; from is whose
+// name the mails bear.
+func (d *Demo) relay(c DemoConfig, clock *clock, from string) (mail.SMTPConfig, error) {
 	config := mail.SMTPConfig{
-		Addr: c.SMTP, From: "no-responder@institucion.example", FromName: DemoInstitution().ShortName,
+		Addr: c.SMTP, From: "no-responder@institucion.example", FromName: from,
 		Security: "none", Now: clock.Now,
 	}
 	if c.SMTP != "" {
