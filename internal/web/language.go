@@ -43,7 +43,7 @@ func (s *Server) inEach(languages []*words.Language) (*spoken, error) {
 		if err != nil {
 			return nil, err
 		}
-		site.index = site.entries(s.Service.Policy())
+		site.index = site.newIndex(s.Service.Policy())
 		all.sites, tags = append(all.sites, &site), append(tags, tag)
 	}
 	all.matcher = language.NewMatcher(tags)

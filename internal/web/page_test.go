@@ -94,7 +94,7 @@ func policyOf(preset string) credential.Policy {
 
 // searchOf is the view of what was found.
 func searchOf(s *Server, query string) searchView {
-	return s.searchView(aRequest(pathSearch+"?"+url.Values{paramQuery: {query}}.Encode()), s.entries(policyOf(credential.Ficha2026)))
+	return s.searchView(aRequest(pathSearch+"?"+url.Values{paramQuery: {query}}.Encode()), s.newIndex(policyOf(credential.Ficha2026)))
 }
 
 // sampleSheet is the view of a sheet as the handler makes it.

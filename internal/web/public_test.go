@@ -42,7 +42,7 @@ func exampleSite(t *testing.T, official bool, demo *Demo) (*Server, func(path st
 // TestSearch: people find what they look for by their own words, whatever the accents.
 func TestSearch(t *testing.T) {
 	s, get := exampleSite(t, true, nil)
-	index := s.entries(policyOf(credential.Ficha2026))
+	index := s.newIndex(policyOf(credential.Ficha2026))
 	for query, want := range map[string]string{
 		"CLAVE BLOQUEADA": "/tramites/desbloqueo-de-clave", "desbloquear": "/tramites/desbloqueo-de-clave",
 		"olvide mi contraseña": "/tramites/generar-recuperar-clave", "cambiar clave": "/tramites/cambio-de-clave",
@@ -71,11 +71,128 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// TestSearchOfOwnWords: what people type who do not know how this site says it, or how
+// a word is spelt. What must come first does, what must be there is, and what is shown
+// of it has the words that matched.
+func TestSearchOfOwnWords(t *testing.T) {
+	const (
+		generate, change, unlock = "/tramites/generar-recuperar-clave", "/tramites/cambio-de-clave", "/tramites/desbloqueo-de-clave"
+		contact, offices, oldOne = "/ayuda#contacto", "/ayuda#oficinas", "/ayuda#correo-anterior"
+	)
+	s, _ := exampleSite(t, true, nil)
+	for language, cases := range map[credential.Language][]struct {
+		query string
+		first string
+		among []string
+		shown string // in what is shown of the first
+	}{
+		"es": {
+			{"iess", generate, []string{change, unlock}, ""}, {"www.iess.gob.ec", generate, []string{change, unlock}, ""},
+			{"iess clave", generate, []string{change, unlock}, "clave"}, {"clave IESS", generate, []string{change, unlock}, "clave"},
+			{"iess teléfono", contact, nil, "394 5666"}, {"seguro social", generate, []string{change, unlock}, "seguro social"},
+			{"seguridad", generate, []string{change, unlock, "/ayuda#no-coincide"}, "Seguridad"},
+			{"telefono", contact, nil, "teléfono (02) 394 5666"}, {"número de teléfono", contact, nil, "394 5666"}, {"llamar", contact, nil, "394 5666"},
+			{"hablar con alguien", contact, nil, "394 5666"}, {"quiero hablar", contact, nil, ""}, {"número", contact, nil, "número"},
+			{"horario", "", []string{contact, offices}, "horario: de lunes a viernes"}, {"horario de atención", "", []string{contact, offices}, "08:00"},
+			{"bloquiada", "", []string{unlock, "/ayuda#bloqueada"}, "bloque"}, {"clave bloquiada", "", []string{unlock, "/ayuda#bloqueada"}, "bloque"},
+			{"sedula", "/ayuda#sin-cedula", nil, "cédula"}, {"pasword", generate, nil, "clave"}, {"fallesido", generate, nil, ""},
+			{"emial", "", []string{oldOne, "/ayuda#no-llega", "/ayuda#sin-correo"}, "correo"}, {"no me yega el correo", "/ayuda#no-llega", nil, "correo"},
+			{"kiero rrecuperar mi clabe", generate, nil, "clave"}, {"desvloqear", unlock, nil, ""}, {"contraceña", generate, nil, "clave"},
+			{"montepío", generate, nil, ""}, {"viuda", generate, nil, ""}, {"huérfanos", generate, nil, ""}, {"orfandad", generate, nil, ""},
+			{"contraseña", generate, []string{change, unlock}, "clave"}, {"clave", generate, []string{change, unlock}, "clave"},
+			{"cambiar contraseña", change, nil, ""}, {"cambiar correo", oldOne, nil, "correo"}, {"cambiar dirección de correo", oldOne, nil, "correo"},
+			{"dirección", offices, nil, ""}, {"costo", "", []string{generate, change, unlock}, "costo"},
+		},
+		"en": {
+			{"iess", generate, []string{change, unlock}, ""}, {"social security password", generate, nil, "password"}, {"password", generate, []string{change, unlock}, "password"},
+			{"telephone", contact, nil, "phone number (02) 394 5666"}, {"phone number", contact, nil, "394 5666"}, {"call", "", []string{contact}, ""}, {"talk to someone", contact, nil, ""},
+			{"opening hours", "", []string{contact, offices}, "08:00"}, {"schedule", "", []string{contact, offices}, ""},
+			{"pasword", generate, nil, "password"}, {"emial", "", []string{oldOne, "/ayuda#no-llega"}, "mail"}, {"lokced", "", []string{unlock, "/ayuda#bloqueada"}, "lock"},
+			{"widow", generate, nil, ""}, {"orphan", generate, nil, ""}, {"deceased", generate, nil, ""}, {"montepio", generate, nil, ""},
+			{"change email", oldOne, nil, "change"}, {"change my e-mail address", oldOne, nil, "change"}, {"change password", change, nil, "password"}, {"adress", "", []string{oldOne, offices}, "address"},
+		},
+	} {
+		site := s.spoken.in(language, s)
+		in := site.newIndex(policyOf(credential.Ficha2026))
+		for _, c := range cases {
+			found := site.find(c.query, in)
+			at := func(to string) int { return slices.IndexFunc(found, func(f foundView) bool { return f.To == to }) }
+			if len(found) == 0 || c.first != "" && at(c.first) != 0 {
+				t.Errorf("%s: %q finds %+v, want %s first", language, c.query, found, c.first)
+				continue
+			}
+			for _, to := range c.among {
+				if at(to) < 0 {
+					t.Errorf("%s: %q does not find %s among %d", language, c.query, to, len(found))
+				}
+			}
+			if !strings.Contains(found[0].Text, c.shown) {
+				t.Errorf("%s: %q shows %q, want %q in it", language, c.query, found[0].Text, c.shown)
+			}
+		}
+		for _, query := range []string{"zapato", "1712345678", "shoes", "atencionalusuario", "gob", "ec"} {
+			if found := site.find(query, in); len(found) > 0 {
+				t.Errorf("%s: %q finds %+v, want nothing", language, query, found)
+			}
+		}
+		// What takes longest: words that none is, and as many answers as there may be.
+		took := time.Hour
+		for range 20 {
+			before := time.Now()
+			site.find("klave qlave clafe clawe korreo correp numerp documemto sedula bloquiada pasword emial zapatos quirografario", in)
+			took = min(took, time.Since(before))
+		}
+		if took > 10*time.Millisecond {
+			t.Errorf("%s: a search takes %v", language, took)
+		}
+	}
+}
+
+func TestSpelling(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"cedula", "sedula", true}, {"clave", "klabe", true}, {"llega", "yega", true}, {"hacer", "aser", true}, {"quiero", "kiero", true}, {"direccion", "diresion", true},
+		{"genero", "jenero", true}, {"chat", "cat", false}, {"guia", "jia", false}, {"casa", "cosa", false}, {"claves", "clave", true},
+	} {
+		if got := sounding(c.a) == sounding(c.b); got != c.same {
+			t.Errorf("%q sounds like %q is %v, want %v", sounding(c.a), sounding(c.b), got, c.same)
+		}
+	}
+	for _, c := range []struct {
+		a, b string
+		slip bool
+	}{
+		{"correo", "corre", true}, {"corre", "correo", true}, {"correo", "xcorreo", true}, {"correo", "coreo", true}, {"correo", "corrwo", true}, {"correo", "correp", true},
+		{"correo", "ocrreo", true}, {"correo", "corroe", true}, {"correo", "correo", true}, {"correo", "corr", false}, {"correo", "cerroo", false}, {"correo", "oorrec", false}, {"", "a", true}, {"", "ab", false},
+	} {
+		if got := slip(c.a, c.b); got != c.slip {
+			t.Errorf("slip(%q, %q) = %v", c.a, c.b, got)
+		}
+	}
+}
+
+// TestSentences: a text is cut where its sentences end, and a long one shows what matched.
+func TestSentences(t *testing.T) {
+	if diff := cmp.Diff([]string{"Vaya a la Av. Uno, art. 2.", "¿Y si no?", "«Llámenos.»", "Abra el RUC. Es todo"}, sentences("Vaya a la Av. Uno, art. 2. ¿Y si no? «Llámenos.» Abra el RUC. Es todo")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	e := entry{texts: []string{"Escriba a ayuda@instituto.example, o venga."}}
+	if e.fold(); !slices.Equal(e.words, []string{"escriba", "a", "o", "venga"}) {
+		t.Errorf("an address is found by %q", e.words)
+	}
+	long := strings.Repeat("palabra ", 60) + "aguja " + strings.Repeat("palabra ", 60)
+	if got := clipped(long, []string{"aguja"}); !strings.Contains(got, "aguja") || len([]rune(got)) > maxExcerpt+1 || !strings.HasPrefix(got, "…") || !strings.HasSuffix(got, "…") {
+		t.Errorf("clipped to %q", got)
+	}
+}
+
 func FuzzFind(f *testing.F) {
 	f.Add("¿Cómo recupero mi clave?")
 	f.Add("ǅ\u0301 ﬃ 𝟙")
 	s := &Server{Config: newPagesConfig(), Words: words.Spanish()}
-	index := s.entries(policyOf(credential.Guia))
+	index := s.newIndex(policyOf(credential.Guia))
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, word := range folded(query) {
 			if word == "" || !isASCII(word) || word != strings.ToLower(word) {

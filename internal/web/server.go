@@ -44,7 +44,7 @@ type Server struct {
 	routes *http.ServeMux  // of this site
 	pages  map[string]*page
 	assets assets
-	index  []entry                     // what the search finds
+	index  *index                      // what the search finds
 	secure bool                        // https: cookies are Secure and carry the __Host- prefix
 	staff  bool                        // this is the staff listener's site
 	origin *http.CrossOriginProtection // of this site: its refusal is a page
