@@ -126,7 +126,7 @@ func TestSearchOfOwnWords(t *testing.T) {
 					t.Errorf("%s: %q does not find %s among %d", language, c.query, to, len(found))
 				}
 			}
-			if !strings.Contains(found[0].Text, c.shown) {
+			if !strings.Contains(strings.ToLower(found[0].Text), strings.ToLower(c.shown)) {
 				t.Errorf("%s: %q shows %q, want %q in it", language, c.query, found[0].Text, c.shown)
 			}
 		}
