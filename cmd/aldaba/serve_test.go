@@ -139,6 +139,22 @@ func TestInstitutionFolder(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(folder), ".aldaba-*")); err != nil || len(left) > 0 {
 		t.Errorf("drafts stay: %v, %v", left, err)
 	}
+	main := filepath.Join(folder, "institution.toml")
+	own, err := os.ReadFile(main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, main, strings.Replace(string(own), "official = false", "official = true", 1))
+	out, _ = aldaba(t, done, "check", "--config", file)
+	for _, left := range []string{
+		"institution: " + file + ":13: public_url: \"https://tramites.institucion.example\" is the example's; write your own\n",
+		"institution: " + main + ":11: name: \"Instituto Ecuatoriano de Seguridad Social (ejemplo)\" is the example's; write your own\n",
+	} {
+		if !strings.Contains(out, left) {
+			t.Errorf("check of an official site with the example's values says %q, want %q", out, left)
+		}
+	}
+	writeFile(t, main, string(own))
 	sheet := filepath.Join(folder, "en", "tramites", "cambio-de-clave.toml")
 	if err := os.Remove(sheet); err != nil {
 		t.Fatal(err)

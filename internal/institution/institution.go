@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -115,6 +116,11 @@ func Read(name string, folder fs.FS, local bool, languages []string) (Institutio
 			i.Sheets[n].Language = i.Languages[0]
 		}
 		r.translations(&i, languages)
+		if i.Official {
+			for _, name := range slices.Sorted(maps.Keys(r.files)) {
+				i.Remarks = append(i.Remarks, LeftOfExample(r.files[name].Document)...)
+			}
+		}
 	}
 	if len(r.faults) > 0 {
 		return Institution{}, r.faults
@@ -314,6 +320,45 @@ var exampleLanguages = []string{"es", "en"}
 var example = sync.OnceValues(func() (Institution, error) {
 	return Read("example", ExampleFiles(), false, exampleLanguages)
 })
+
+// exampleText is what only an example says: its marks, its invented addresses, and the
+// domain that nobody can have.
+var exampleText = regexp.MustCompile(`(?i)\(ejemplo\)|\(example\)|institucion\.example|calle inventada|av\. de ejemplo|es un ejemplo|de este ejemplo|is an example|of this example`)
+
+// exampleFacts are what the example says of a real institution, by key: true only of it.
+var exampleFacts = sync.OnceValue(func() map[string][]string {
+	facts := map[string][]string{"contact.email": nil, "contact.phone": nil, "contact.phone_text": nil, "official_name": nil}
+	names, _ := fs.Glob(ExampleFiles(), sheetsFolder+"/*.toml") // the pattern is right
+	for _, name := range append(names, mainFile) {
+		content, _ := fs.ReadFile(ExampleFiles(), name) // embedded: it is there
+		settings.Parse(name, content).Remarks(func(key, text string) string {
+			if _, asked := facts[key]; asked {
+				facts[key] = append(facts[key], text)
+			}
+			return ""
+		})
+	}
+	return facts
+})
+
+// LeftOfExample names the texts of a file that are still those of the example, each with
+// file, line and key. Whoever is official should have none, but for a telephone and the like that
+// are its own.
+func LeftOfExample(d *settings.Document) (list []string) {
+	facts := exampleFacts()
+	for _, remark := range d.Remarks(func(key, text string) string {
+		switch {
+		case exampleText.MatchString(text):
+			return fmt.Sprintf("%q is the example's; write your own", text)
+		case slices.Contains(facts[key], text):
+			return fmt.Sprintf("%q is what the example says; write your own, or leave it if it is yours", text)
+		}
+		return ""
+	}) {
+		list = append(list, remark.String())
+	}
+	return list
+}
 
 // Example is the institution of the example. What was wrong with it would be a fault
 // of the build (a test reads it), so that there is no error to handle.

@@ -379,6 +379,53 @@ func TestExample(t *testing.T) {
 	}
 }
 
+// TestLeftOfExample: who is official is told of everything that still is the example's,
+// in every file and language, and of nothing else; who is not, of nothing.
+func TestLeftOfExample(t *testing.T) {
+	read := func(pairs ...string) []string {
+		t.Helper()
+		files := fstest.MapFS{}
+		err := fs.WalkDir(ExampleFiles(), ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			content, err := fs.ReadFile(ExampleFiles(), name)
+			files[name] = &fstest.MapFile{Data: []byte(strings.NewReplacer(pairs...).Replace(string(content)))}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, err := Read("casa", files, false, program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i.Remarks
+	}
+	if left := read(); len(left) > 0 {
+		t.Errorf("an example that says so is told %q", left)
+	}
+	official := []string{"official = false", "official = true"}
+	left := strings.Join(read(official...), "\n")
+	for _, want := range []string{
+		`casa/institution.toml:11: name: "Instituto Ecuatoriano de Seguridad Social (ejemplo)" is the example's; write your own`,
+		`contact.email: "atencionalusuario@iess.gob.ec" is what the example says; write your own, or leave it if it is`,
+		`contact.phone: "+59323945666" is`, `contact.phone_text: "(02) 394 5666" is`, `office.quito.name: `, `office.guayaquil.address: "Calle Inventada 200`,
+		`office.cuenca.address: `, `security.contact: "mailto:seguridad@institucion.example" is the example's`, `casa/legal.toml:26: privacy.controller: `,
+		`accessibility.text: "En las oficinas de este ejemplo`, `service.historia-laboral.url: `, `casa/en/institution.toml:5: name: `,
+		`casa/tramites/generar-recuperar-clave.toml:13: official_name: "GENERAR / RECUPERAR CLAVE DE AFILIADO PARA ACCESO AL PORTAL IESS" is what the example says`,
+	} {
+		if !strings.Contains(left, want) {
+			t.Errorf("%q is not among the remarks:\n%s", want, left)
+		}
+	}
+	if clean := read(append(official, "institucion.example", "instituto.gob.ec", " (ejemplo)", "", " (example)", "", "Calle Inventada", "Calle 2", "Av. de Ejemplo", "Av. 1",
+		"es un ejemplo", "es cierto", "de este ejemplo", "nuestras", "is an example", "is so", "of this example", "", "atencionalusuario@iess.gob.ec", "ayuda@instituto.gob.ec",
+		"+59323945666", "+59320000000", "(02) 394 5666", "(02) 000 0000", "GENERAR / RECUPERAR CLAVE DE AFILIADO PARA ACCESO AL PORTAL IESS", "CLAVE")...); len(clean) > 0 {
+		t.Errorf("of a folder that has its own texts is said %q", clean)
+	}
+}
+
 // TestContrast: figures published with the definition of the ratio.
 func TestContrast(t *testing.T) {
 	for _, c := range []struct {

@@ -426,6 +426,23 @@ func (d *Document) Names(table string) []string {
 	return names
 }
 
+// Remarks asks says about every text of the file, those of lists too, and gives what it
+// says, in order of line. What it says nothing about it answers with an empty text.
+func (d *Document) Remarks(says func(key, text string) string) (list Faults) {
+	for key, v := range d.values {
+		for _, one := range append([]value{v}, v.list...) {
+			if one.kind != unstable.String {
+				continue
+			}
+			if remark := says(key, one.text); remark != "" {
+				list = append(list, Fault{File: d.file, Line: one.line, Key: key, Text: remark})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b Fault) int { return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Key, b.Key)) })
+	return list
+}
+
 // Retire refuses, in one fault, a table that the program knew once.
 func (d *Document) Retire(table, format string, args ...any) {
 	line, found := d.tables[table]

@@ -70,6 +70,9 @@ func ReadConfig(file string) (Serving, error) {
 	if len(faults) > 0 {
 		return c, faults
 	}
+	if c.Institution.Official {
+		c.Institution.Remarks = append(institution.LeftOfExample(r.Document), c.Institution.Remarks...)
+	}
 	return c, folder
 }
 
