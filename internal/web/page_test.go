@@ -1108,7 +1108,7 @@ func newSite(t *testing.T, demo *Demo) *Server {
 }
 
 // newSiteOf is newSite of an institution; demo may be nil.
-func newSiteOf(t *testing.T, of institution.Institution, demo *Demo) *Server {
+func newSiteOf(t testing.TB, of institution.Institution, demo *Demo) *Server {
 	t.Helper()
 	s, err := New(Config{
 		Service: new(credential.Service), Languages: words.Languages(), PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},

@@ -25,7 +25,7 @@ import (
 )
 
 // exampleSite is the example's site as its own institution would run it, or as a demo.
-func exampleSite(t *testing.T, official bool, demo *Demo) (*Server, func(path string) *httptest.ResponseRecorder) {
+func exampleSite(t testing.TB, official bool, demo *Demo) (*Server, func(path string) *httptest.ResponseRecorder) {
 	t.Helper()
 	of := institution.Example()
 	of.Official = official
@@ -135,16 +135,19 @@ func TestSearchOfOwnWords(t *testing.T) {
 				t.Errorf("%s: %q finds %+v, want nothing", language, query, found)
 			}
 		}
-		// What takes longest: words that none is, and as many answers as there may be.
-		took := time.Hour
-		for range 20 {
-			before := time.Now()
-			site.find("klave qlave clafe clawe korreo correp numerp documemto sedula bloquiada pasword emial zapatos quirografario", in)
-			took = min(took, time.Since(before))
-		}
-		if took > 10*time.Millisecond {
-			t.Errorf("%s: a search takes %v", language, took)
-		}
+	}
+}
+
+// BenchmarkSearch measures what takes longest: words that none is, and as many answers
+// as there may be.
+func BenchmarkSearch(b *testing.B) {
+	s, _ := exampleSite(b, true, nil)
+	for _, site := range s.spoken.sites {
+		b.Run(string(site.Words.Code()), func(b *testing.B) {
+			for b.Loop() {
+				site.find("klave qlave clafe clawe korreo correp numerp documemto sedula bloquiada pasword emial zapatos quirografario", site.index)
+			}
+		})
 	}
 }
 
