@@ -41,7 +41,7 @@ type Institution struct {
 	Dark          *Palette
 	AnswerDays    int                        // within which a complaint is answered
 	Services      []credential.OnlineService // by group, in the order of the page
-	Sheets        []Sheet                    // of its procedures, in order of their names
+	Sheets        []Sheet                    // of the program's procedures in their order, then the others by name
 	Security      SecurityContact            // the zero one is not published
 	Agreement     Agreement
 	Privacy       Privacy

@@ -94,19 +94,19 @@ func TestLanguages(t *testing.T) {
 	if o := english.Services; o[0].Name != "Appointments" || o[0].Group != "Health" || o[1].Text != "Your fund." || o[1].Level != i.Services[1].Level || o[1].URL != i.Services[1].URL {
 		t.Errorf("services in English %+v", o)
 	}
-	s := english.Sheets[2]
+	s := english.Sheets[0]
 	if s.Language != "en" || s.Name != "Sheet" || s.Needs[1] != "An e-mail." || s.Cases[0].Steps[1] != "Two, {attempts} times." || s.Words[0] != "secret" ||
 		!slices.Equal(s.Cases[1].Policies, []string{"guia"}) || s.Laws[0].Name != "Ley" || s.Procedure != Generate {
 		t.Errorf("the sheet in English %+v", s)
 	}
-	if s = english.Sheets[0]; s.Language != "es" || s.Name != "Ficha" {
+	if s = english.Sheets[1]; s.Language != "es" || s.Name != "Ficha" {
 		t.Errorf("a sheet that nobody translated: %+v", s)
 	}
-	if i.Sheets[2].Language != "es" || i.Sheets[2].Cases[0].Title != "Caso" || i.Offices[1].Hours != "los sábados" || i.Services[0].Group != "Salud" {
+	if i.Sheets[0].Language != "es" || i.Sheets[0].Cases[0].Title != "Caso" || i.Offices[1].Hours != "los sábados" || i.Services[0].Group != "Salud" {
 		t.Error("asking for English changed the Spanish")
 	}
 	for _, language := range []string{"es", "qu", ""} {
-		if got := i.In(language); got.Hours != i.Hours || got.Sheets[2].Name != "Ficha" {
+		if got := i.In(language); got.Hours != i.Hours || got.Sheets[0].Name != "Ficha" {
 			t.Errorf("In(%q) is not the first language", language)
 		}
 	}
@@ -217,7 +217,7 @@ func FuzzWords(f *testing.F) {
 			return
 		}
 		english := i.In("en")
-		if english.Services[1].Group == "" || len(english.Agreement.Paragraphs) != 2 || len(english.Sheets[2].Cases[0].Steps) != 2 || english.Hours == "" {
+		if english.Services[1].Group == "" || len(english.Agreement.Paragraphs) != 2 || len(english.Sheets[0].Cases[0].Steps) != 2 || english.Hours == "" {
 			t.Errorf("without faults, and not whole: %+v", english)
 		}
 	})

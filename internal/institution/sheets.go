@@ -1,6 +1,7 @@
 package institution
 
 import (
+	"cmp"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -91,7 +92,8 @@ const (
 	maxCases     = 12
 )
 
-// sheets reads the sheets, a file each, in order of their names.
+// sheets reads the sheets, a file each: those of the program's procedures in their
+// order, as a menu has them, then the others in order of their names.
 func (r *reader) sheets(i *Institution) {
 	files := r.sheetFiles(".")
 	if len(files) > maxSheets {
@@ -118,6 +120,13 @@ func (r *reader) sheets(i *Institution) {
 		i.Sheets = append(i.Sheets, sheet)
 		r.close(file, s)
 	}
+	place := func(s Sheet) int {
+		if at := slices.Index(procedures, s.Procedure); at >= 0 {
+			return at
+		}
+		return len(procedures)
+	}
+	slices.SortStableFunc(i.Sheets, func(a, b Sheet) int { return cmp.Compare(place(a), place(b)) })
 	for _, p := range procedures {
 		if _, found := of[p]; !found && len(r.faults) == before {
 			r.fault(sheetsFolder, "no sheet has procedure = %q; every procedure of the program needs one, and `aldaba config example --institution DIR` writes them to start from", string(p))

@@ -44,10 +44,10 @@ func TestSheet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(i.Sheets) != 3 || i.Sheets[0].ID != "cambio" || i.Sheets[0].Procedure != Change {
-		t.Fatalf("sheets %+v, want three in order of their names", i.Sheets)
+	if len(i.Sheets) != 3 || i.Sheets[0].Procedure != Generate || i.Sheets[1].ID != "cambio" || i.Sheets[2].Procedure != Unlock {
+		t.Fatalf("sheets %+v, want three in the order of their procedures", i.Sheets)
 	}
-	s := i.Sheets[2]
+	s := i.Sheets[0]
 	if len(s.Needs) != 2 || s.Laws[0] != (Law{"Ley", "Art. 1.", "https://ley.example/1"}) || len(s.Cases) != 2 || len(s.Cases[0].Steps) != 2 {
 		t.Errorf("sheet %+v", s)
 	}
@@ -57,7 +57,7 @@ func TestSheet(t *testing.T) {
 		}
 	}
 	elsewhere := folder(t)
-	elsewhere[sheetsFolder+"/otro.toml"] = &fstest.MapFile{Data: []byte(strings.Replace(goodSheet, `procedure = "PROCEDURE"`, `url = "https://otro.example/"`, 1))}
+	elsewhere[sheetsFolder+"/antes.toml"] = &fstest.MapFile{Data: []byte(strings.Replace(goodSheet, `procedure = "PROCEDURE"`, `url = "https://otro.example/"`, 1))}
 	if i, err = Read("casa", elsewhere, false, spanish); err != nil || i.Sheets[3].URL != "https://otro.example/" || i.Sheets[3].Procedure != "" {
 		t.Errorf("a procedure that is done elsewhere: %v", err)
 	}

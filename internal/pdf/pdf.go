@@ -19,7 +19,8 @@ type Kind int
 
 // The kinds of blocks.
 const (
-	Title   Kind = iota // of the document; one
+	Head    Kind = iota // whose document it is; a rule follows
+	Title               // of the document; one
 	Heading             // of a part
 	Heading2
 	Text
@@ -167,6 +168,7 @@ type face struct {
 }
 
 var faces = map[Kind]face{
+	Head:     {tag: "P", scale: 1.2, bold: true, after: 0.9},
 	Title:    {tag: "H1", scale: 1.9, bold: true, after: 0.5},
 	Heading:  {tag: "H2", scale: 1.2, bold: true, before: 0.7, after: 0.2},
 	Heading2: {tag: "H3", scale: 1.05, bold: true, before: 0.1, after: 0.15},
@@ -233,6 +235,9 @@ func (l *layout) block(b Block, left, width float64) {
 			x = end
 		}
 		l.y += size * lineHeight
+	}
+	if b.Kind == Head {
+		fmt.Fprintf(&l.pages[len(l.pages)-1].content, "/Artifact BMC %.2f %.2f %.2f 0.75 re f EMC\n", left, pageHeight-l.y-0.4*l.size, width)
 	}
 	l.y += f.after * l.size
 }

@@ -14,7 +14,7 @@ import (
 // sample has every kind of block; steps is how many items its columns have.
 func sample(steps int) Document {
 	d := Document{Title: "Ficha", Author: "Instituto", Language: "es-EC", Blocks: []Block{
-		Plain(Title, "Generar / Recuperar clave"), Plain(Text, "Texto."), {Kind: Fact, Label: "Costo", Spans: []Span{{Text: "Nada."}}}, Plain(Heading, "¿Cómo se hace?"),
+		Plain(Head, "Instituto"), Plain(Title, "Generar / Recuperar clave"), Plain(Text, "Texto."), {Kind: Fact, Label: "Costo", Spans: []Span{{Text: "Nada."}}}, Plain(Heading, "¿Cómo se hace?"),
 	}}
 	var column []Block
 	for n := range steps {

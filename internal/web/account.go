@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+	"unicode"
+	"unicode/utf8"
 
 	"aldaba/internal/credential"
 )
@@ -50,7 +52,7 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, x := range home.Sessions {
 		view.Sessions = append(view.Sessions, homeSession{
-			ID: x.ID.String(), Device: s.Words.Text("browser." + x.Browser), Since: s.Words.DateTime(x.CreatedAt), Seen: s.Words.DateTime(x.SeenAt),
+			ID: x.ID.String(), Device: capital(s.Words.Text("browser." + x.Browser)), Since: s.Words.DateTime(x.CreatedAt), Seen: s.Words.DateTime(x.SeenAt),
 			This: x.ID == home.Session,
 		})
 	}
@@ -63,6 +65,12 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.render(w, r, http.StatusOK, "account", view)
 	return nil
+}
+
+// capital writes a text as what begins a line.
+func capital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // closeView is the page that asks the clave before another session is closed.

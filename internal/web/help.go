@@ -111,10 +111,24 @@ func (s *Server) topic(t topic, p credential.Policy) section {
 		}
 		answer.Texts = append(answer.Texts, s.Words.Text(prefix+text, values...))
 	}
+	if t.key == "abroad" && s.Institution.Phone != "" {
+		answer.Links = append(answer.Links, choice{Value: "tel:" + s.Institution.Phone, Label: s.Words.Text("help.link.phone", "phone", dialled(s.Institution.Phone))})
+	}
 	for _, to := range t.links {
 		answer.Links = append(answer.Links, choice{Value: to, Label: s.Words.Text("help.link." + linkKeys[to])})
 	}
 	return answer
+}
+
+// dialled writes a number of the Ecuador as it is dialled from abroad, in the groups in
+// which people read it; another country's stays as it is.
+func dialled(phone string) string {
+	const code = "+593"
+	own, ours := strings.CutPrefix(phone, code)
+	if n := len(own); ours && n > 7 {
+		return strings.Join([]string{code, own[:n-7], own[n-7 : n-4], own[n-4:]}, "\u00a0")
+	}
+	return phone
 }
 
 // linkKeys are the keys of the links that answers end in, by their paths.
@@ -129,7 +143,7 @@ func (s *Server) values(p credential.Policy) []any {
 	const day = 24 * time.Hour
 	kept := p.Kept()
 	values := []any{
-		"host", rootOf(s.PublicURL), "phone", s.Institution.Phone, "hours", s.Institution.Hours,
+		"host", s.PublicURL.Host, "phone", dialled(s.Institution.Phone), "hours", s.Institution.Hours,
 		"password_max", numberText(p.PasswordMax), "freeze_link_life", s.lasting(p.FreezeLinkLife),
 		"letter_most", s.Words.Number(credential.MaxLetter), "request_time", s.lasting(credential.RequestDays * day),
 		"answer_time", s.lasting(time.Duration(s.Service.AnswerDays()) * day), "confirm_life", s.lasting(credential.ComplaintConfirmLife),

@@ -35,7 +35,7 @@ func (s *Server) loadPages() (map[string]*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := template.New("").Option("missingkey=error").Funcs(template.FuncMap{"asset": s.assets.url, "dict": dict})
+	set := template.New("").Option("missingkey=error").Funcs(template.FuncMap{"asset": s.assets.url, "dict": dict, "atSign": atSign})
 	set, err = set.ParseFS(templateFiles, "partials/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parsing the partials: %w", err)
@@ -79,6 +79,9 @@ func dict(pairs ...any) (map[string]any, error) {
 	}
 	return m, nil
 }
+
+// atSign cuts a text after each @, where a line may best end within an address.
+func atSign(text string) []string { return strings.SplitAfter(text, "@") }
 
 // handler is a page's code: it answers, or returns why it does not.
 type handler func(w http.ResponseWriter, r *http.Request) error
@@ -165,19 +168,33 @@ func setRetryAfter(w http.ResponseWriter, refusal *credential.Error) {
 // messageView is a page that only says something.
 type messageView struct {
 	base
-	Key    string // words "message.<key>.title", ".text", and the button ".action"
-	Action string // where the button leads; empty for none
-	Ways   bool   // the other ways on are named
-	Resend string // procedure id for «Enviar de nuevo»; empty for none
-	Inside bool   // it says what a session did, and «Salir» stands on it
+	Key    string   // words "message.<key>.title", ".text", and the button ".action"
+	Action string   // where the button leads; empty for none
+	Ways   bool     // the other ways on are named
+	Resend string   // procedure id for «Enviar de nuevo»; empty for none
+	Inside bool     // it says what a session did, and «Salir» stands on it
+	Else   []choice // what somebody may have looked for who came to a page that is none
 }
 
 // message shows the page of words "message.<key>" with a way on.
 func (s *Server) message(w http.ResponseWriter, r *http.Request, status int, key string) {
-	s.render(w, r, status, "message", messageView{
+	v := messageView{
 		base: s.base(r, s.Words.Text("message."+key+".title")), Key: key,
 		Action: s.actionOf(key), Ways: !s.staff && namesWays(key), Inside: key == "changed_inside" || key == "changed_kept" || key == "address_cancelled",
-	})
+	}
+	if key == "not_found" && !s.staff {
+		v.Else = s.elsewhere()
+	}
+	s.render(w, r, status, "message", v)
+}
+
+// elsewhere is what people look for most: the search, and the procedures of the program.
+func (s *Server) elsewhere() []choice {
+	list := []choice{{Value: pathSearch, Label: s.Words.Text("search.label")}}
+	for _, to := range []string{PathStart, pathChange, pathUnlock} {
+		list = append(list, choice{Value: to, Label: s.Words.Text("help.link." + linkKeys[to])})
+	}
+	return list
 }
 
 // said is a page of its own for what a form did, so that loading it again does
@@ -213,7 +230,7 @@ func (s *Server) actionOf(key string) string {
 		return "/"
 	}
 	switch key {
-	case "not_found", "method", "forbidden", "too_large", "unreadable", "ended", "web_closed", "expired_finished", "expired_replaced", "logged_out":
+	case "not_found", "not_found_link", "method", "forbidden", "too_large", "unreadable", "ended", "web_closed", "expired_finished", "expired_replaced", "logged_out":
 		return "/"
 	case "changed", "changed_first", "unlocked",
 		"expired_address_finished", "expired_address_replaced", "expired_address_over":
@@ -229,7 +246,7 @@ func (s *Server) actionOf(key string) string {
 		return pathUnlock
 	case "denied_proof", "not_found_objection", "expired_objected", "expired_objection":
 		return pathHelp
-	case "invalid", "not_found_link", "conflict", "conflict_other_procedure", "expired_no_link", "fault":
+	case "invalid", "not_found_link_mine", "conflict", "conflict_other_procedure", "expired_no_link", "fault":
 		return pathProve // leads to where the browser's procedure stands, or to the start
 	}
 	if strings.HasPrefix(key, "too_many") || strings.HasPrefix(key, "unavailable") {
@@ -243,6 +260,9 @@ func (s *Server) refusalPage(w http.ResponseWriter, r *http.Request, refusal *cr
 	key := string(refusal.Kind)
 	if s.Words.Has("message." + key + "_" + refusal.Rule + ".title") {
 		key += "_" + refusal.Rule
+	}
+	if _, ok := s.claim(r); ok && key == "not_found_link" {
+		key = "not_found_link_mine" // there is a procedure to go back to
 	}
 	s.message(w, r, statusOf(refusal), key)
 }
@@ -368,11 +388,6 @@ func (b base) T(key string, args ...any) string { return b.server.Words.Text(key
 // program decides (values).
 func (b base) Filled(key string, args ...any) string {
 	return b.server.Words.Text(key, append(args, b.server.values(b.server.Service.Policy())...)...)
-}
-
-// AtSign cuts an address after its @, where a line may end best.
-func (b base) AtSign(address string) []string {
-	return strings.SplitAfterN(address, "@", 2)
 }
 
 // Tag is the language of the page, as it declares it.

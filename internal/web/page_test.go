@@ -326,9 +326,9 @@ func views(s *Server) []shown {
 			Services:  servicesView{Groups: sampleServices.Groups[:1], Above: []string{"Historia laboral", "Cesantía"}},
 			Addresses: []homeAddress{{"n•••••@gmail.com", "Comprobado con un enlace", "5 de marzo de 2026"}},
 			Sessions: []homeSession{
-				{ID: "s-1", Device: "un iPhone", Since: "5 de marzo de 2026, 10:00", Seen: "5 de marzo de 2026, 10:20", This: true},
-				{ID: "s-2", Device: "una computadora con Windows", Since: "4 de marzo de 2026, 10:00", Seen: "5 de marzo de 2026, 10:19"},
-				{ID: "s-3", Device: "una computadora con Windows", Since: "4 de marzo de 2026, 10:01", Seen: "5 de marzo de 2026, 10:18"},
+				{ID: "s-1", Device: "Un iPhone", Since: "5 de marzo de 2026, 10:00", Seen: "5 de marzo de 2026, 10:20", This: true},
+				{ID: "s-2", Device: "Una computadora con Windows", Since: "4 de marzo de 2026, 10:00", Seen: "5 de marzo de 2026, 10:19"},
+				{ID: "s-3", Device: "Una computadora con Windows", Since: "4 de marzo de 2026, 10:01", Seen: "5 de marzo de 2026, 10:18"},
 			},
 		}},
 		{"account", "in person", homeView{base: calmOutside(s, "account.title"), Level: "in_person", EndsAt: "10:35", Phone: "•••567", Services: sampleServices}},

@@ -18,6 +18,10 @@ type publicView struct {
 	Query   string       // what was searched for
 }
 
+// Searching reports whether this is the page of the search: on a phone its form stands
+// there alone.
+func (b base) Searching() bool { return b.Path == pathSearch }
+
 // public is base for such a page.
 func (s *Server) public(r *http.Request, title, text string) base {
 	b := s.base(r, title)

@@ -30,6 +30,9 @@ type sheetView struct {
 	// Elsewhere says that the figures of this procedure stand among those of all, on
 	// their own page alone.
 	Elsewhere bool
+	// What paper says besides: where all figures are, and on what day the sheet was read,
+	// as a sentence.
+	AllFigures, Seen string
 }
 
 // figuresView is the last months of the public figures.
@@ -75,6 +78,7 @@ func (s *Server) sheet(r *http.Request, sheet institution.Sheet, p credential.Po
 		LawTag: s.spoken.sites[0].Words.Tag(),
 		base:   s.public(r, sheet.Name, sheet.Text), Sheet: sheet, Cases: cases,
 		Begin: beginOf(sheet), PDF: pathSheets + "/" + sheet.ID + sheetFile,
+		AllFigures: s.address(pathTransparency), Seen: s.Words.Text("sheet.seen", "day", s.Words.Date(s.Now())),
 	}
 	switch sheet.Procedure {
 	case institution.Generate: // the months before this program are those of its official sheet
@@ -251,7 +255,7 @@ func (s *Server) paper(v sheetView) pdf.Document {
 	case !s.Institution.Official:
 		put(pdf.Plain(pdf.Text, t("page.unofficial")))
 	}
-	put(pdf.Plain(pdf.Title, v.Sheet.Name), pdf.Plain(pdf.Text, v.Sheet.Text))
+	put(pdf.Plain(pdf.Head, s.Institution.Name), pdf.Plain(pdf.Title, v.Sheet.Name), pdf.Plain(pdf.Text, v.Sheet.Text))
 	fact("name", cmp.Or(v.Sheet.Official, v.Sheet.Name))
 	fact("institution", s.Institution.Name)
 	whom := v.Sheet.Whom
@@ -299,9 +303,8 @@ func (s *Server) paper(v sheetView) pdf.Document {
 	if v.Elsewhere {
 		put(pdf.Plain(pdf.Text, t("sheet.figures.elsewhere")))
 	}
-	all := s.address(pathTransparency)
-	put(pdf.Block{Kind: pdf.Text, Spans: []pdf.Span{{Text: t("sheet.figures.all") + ": "}, {Text: all, URL: all}}})
+	put(pdf.Block{Kind: pdf.Text, Spans: []pdf.Span{{Text: t("sheet.figures.all") + ": "}, {Text: v.AllFigures, URL: v.AllFigures}}})
 	here := s.address(pathSheets + "/" + v.Sheet.ID)
-	put(pdf.Block{Kind: pdf.Text, Spans: []pdf.Span{{Text: t("sheet.paper", "address", "")}, {Text: here, URL: here}}})
+	put(pdf.Block{Kind: pdf.Text, Spans: []pdf.Span{{Text: t("sheet.paper", "address", "")}, {Text: here, URL: here}}}, pdf.Plain(pdf.Text, v.Seen))
 	return d
 }
