@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { PHONE, Visit, named, openBrowser } from './support/browser.mjs';
+import { DESK, PHONE, Visit, named, openBrowser } from './support/browser.mjs';
 import { startDemo } from './support/demo.mjs';
 import { byKeyboard, magnified, onPaper } from './support/looks.mjs';
 
@@ -87,15 +87,27 @@ describe('public pages', () => {
     await visit.close();
   });
 
-  test('the search is reached and used by keyboard, and finds the sheet', async () => {
+  test('the search is reached and used by keyboard, on a telephone by a link to its page, and finds the sheet', async () => {
     const visit = await Visit.open(browser, demo, { inspect: 'none', viewport: { width: 320, height: 640 } });
     await visit.goto('/');
-    const search = visit.page.getByRole('search');
-    const field = search.getByRole('searchbox', { name: named('Buscar en este sitio') });
-    for (let pressed = 0; !(await field.evaluate((element) => element === document.activeElement)); pressed++) {
-      assert.ok(pressed < 15, 'the search is far from the top');
-      await visit.page.keyboard.press('Tab');
-    }
+    const reach = async (control) => {
+      for (let pressed = 0; !(await control.evaluate((element) => element === document.activeElement)); pressed++) {
+        assert.ok(pressed < 15, 'the search is far from the top');
+        await visit.page.keyboard.press('Tab');
+      }
+    };
+    const link = visit.page.getByRole('banner').getByRole('link', { name: named('Buscar') });
+    const field = visit.page.getByRole('search').getByRole('searchbox', { name: named('Buscar en este sitio') });
+    await visit.page.setViewportSize(DESK);
+    await reach(field);
+    assert.ok(!(await link.isVisible()), 'beside the form there is no link to it');
+    await visit.page.setViewportSize(PHONE);
+    await visit.goto('/');
+    assert.ok(!(await field.isVisible()), 'the form takes room on a telephone');
+    await reach(link);
+    await visit.leads(() => visit.page.keyboard.press('Enter'));
+    assert.equal(visit.path, '/buscar');
+    await reach(field);
     await visit.page.keyboard.type('CONTRASEÑA bloqueada');
     await visit.leads(() => visit.page.keyboard.press('Enter'));
     assert.equal(await field.inputValue(), 'CONTRASEÑA bloqueada');
@@ -105,6 +117,18 @@ describe('public pages', () => {
     await visit.leads(() => visit.main.getByRole('link', { name: named('Empezar el trámite') }).press('Enter'));
     assert.equal(visit.path, '/clave/desbloquear');
     await visit.close();
+  });
+
+  test('on a telephone the head leaves room for the page', async () => {
+    for (const [language, locale] of Object.entries(LOCALES)) {
+      const visit = await Visit.open(browser, demo, { inspect: 'none', locale, viewport: PHONE });
+      for (const path of ['/', '/clave/generar-recuperar']) {
+        await visit.goto(path);
+        const height = await visit.page.getByRole('banner').evaluate((head) => head.offsetHeight);
+        assert.ok(height <= 190, `${path} in ${language}: the head has ${height} px`);
+      }
+      await visit.close();
+    }
   });
 
   test('a sheet is one page of A4, printed or as the file, in each language', async () => {

@@ -190,7 +190,7 @@ func TestFilesOfALanguage(t *testing.T) {
 	strange["en/service.toml"] = &fstest.MapFile{}
 	strange["en/tramites/otro.toml"] = &fstest.MapFile{}
 	holdsFaultsIn(t, strange, program, []string{
-		`en/tramites/otro.toml:1: translates no sheet; those there are, in casa/tramites, are "cambio", "desbloqueo", "generar-recuperar"`,
+		`en/tramites/otro.toml:1: translates no sheet; those there are, in casa/tramites, are "generar-recuperar", "cambio", "desbloqueo"`,
 		"en/service.toml:1: is none of the files that are read"})
 }
 

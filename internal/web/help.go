@@ -17,6 +17,7 @@ type section struct {
 	Texts []string
 	Facts []fact
 	Links []choice
+	Call  choice // a number that a telephone dials, with what the link to it says; empty for none
 }
 
 // fact is a name and what is known of it.
@@ -112,7 +113,7 @@ func (s *Server) topic(t topic, p credential.Policy) section {
 		answer.Texts = append(answer.Texts, s.Words.Text(prefix+text, values...))
 	}
 	if t.key == "abroad" && s.Institution.Phone != "" {
-		answer.Links = append(answer.Links, choice{Value: "tel:" + s.Institution.Phone, Label: s.Words.Text("help.link.phone", "phone", dialled(s.Institution.Phone))})
+		answer.Call = choice{Value: s.Institution.Phone, Label: s.Words.Text("help.link.phone", "phone", dialled(s.Institution.Phone))}
 	}
 	for _, to := range t.links {
 		answer.Links = append(answer.Links, choice{Value: to, Label: s.Words.Text("help.link." + linkKeys[to])})

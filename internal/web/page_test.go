@@ -63,6 +63,7 @@ func newPagesConfig() Config {
 			Cookies:       []string{"Otras."},
 		},
 		PublicURL: &url.URL{Scheme: "http", Host: "127.0.0.1:8080"},
+		Now:       func() time.Time { return time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC) },
 	}
 }
 
@@ -535,7 +536,7 @@ func views(s *Server) []shown {
 		}
 	}
 	for _, key := range messageKeys() {
-		list = append(list, shown{"message", key, messageView{base: calmOutside(s, "message."+key+".title"), Key: key, Action: s.actionOf(key), Ways: namesWays(key)}})
+		list = append(list, shown{"message", key, messageView{base: calmOutside(s, "message."+key+".title"), Key: key, Action: s.actionOf(key), Ways: namesWays(key), Else: s.elsewhere()}})
 	}
 	for _, state := range []string{"answered", "confirmed", "waiting", "unconfirmed", "late"} {
 		list = append(list,
