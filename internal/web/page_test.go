@@ -1158,7 +1158,8 @@ func TestBothListenersPages(t *testing.T) {
 						t.Errorf("%s: %d", path, w.Code)
 					}
 					body := w.Body.String()
-					if i := strings.Index(body, "[["); i >= 0 {
+					// What is compressed may hold any two bytes.
+					if i := strings.Index(body, "[["); i >= 0 && w.Header().Get("Content-Type") != "application/pdf" {
 						t.Errorf("%s: a missing sentence: %s", path, body[i:min(len(body), i+60)])
 					}
 					if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") || strings.HasSuffix(path, "/html") {
