@@ -79,9 +79,6 @@ func (c *tally) public(given [][]string, until string, closed []string) publishe
 		f.Days = append(f.Days, []string{day, decimal(n[0]), decimal(n[1])})
 	}
 	f.Months = slices.Clone(given)
-	if open := until[:len("2006-01")]; byMonth[open] == nil {
-		byMonth[open] = new([2]int64) // the month that is being counted stands there from its first day
-	}
 	add := func(m map[string]*[2]int64, state func(month string) string) {
 		for month, n := range m {
 			f.Months = append(f.Months, []string{month[:4], strings.TrimPrefix(month[5:], "0"), decimal(n[0]), decimal(n[1]), state(month)})

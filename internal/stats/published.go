@@ -192,11 +192,6 @@ func (p *Published) addOpen(daily []Count, recorded map[Month]bool) {
 		p.Days = append(p.Days, f.Days...)
 		p.Rows = append(p.Rows, Row{Month: m, State: Provisional, Complaints: f.Complaints, Attentions: f.Attentions})
 	}
-	// The month that is being counted stands there from its first published day, with
-	// nothing in it too: else it would look like one that nobody counts.
-	if m := monthOfDay(p.Until); months[m] == nil && !recorded[m] {
-		p.Rows = append(p.Rows, Row{Month: m, State: Provisional})
-	}
 	// A day of a correction stands beside the same day of its month: one day, one figure.
 	byDay := map[string]Day{}
 	for _, d := range p.Days {

@@ -443,16 +443,17 @@ func TestGaps(t *testing.T) {
 		want   []string
 	}{
 		{nil, nil},
-		{[]stats.Month{"2026-03"}, nil},
-		{[]stats.Month{"2025-12", "2026-01", "2026-01"}, nil},
-		{[]stats.Month{"2025-11", "2026-01"}, []string{"No hay datos de diciembre de 2025."}},
+		{[]stats.Month{"2026-12"}, nil},
+		{[]stats.Month{"2026-03"}, []string{"No hay datos de abril de 2026 a diciembre de 2026."}},
+		{[]stats.Month{"2026-11", "2026-12", "2026-12"}, nil},
+		{[]stats.Month{"2026-09", "2026-11"}, []string{"No hay datos de octubre de 2026.", "No hay datos de diciembre de 2026."}},
 		{[]stats.Month{"2026-04", "2026-11", "2026-04", "2026-12"}, []string{"No hay datos de mayo de 2026 a octubre de 2026."}},
 	} {
 		var rows []stats.Row
 		for _, m := range c.months {
 			rows = append(rows, stats.Row{Month: m})
 		}
-		if diff := cmp.Diff(c.want, s.gaps(rows)); diff != "" {
+		if diff := cmp.Diff(c.want, s.gaps(&stats.Published{Rows: rows, Until: "2026-12-04"})); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", c.months, diff)
 		}
 	}

@@ -175,7 +175,7 @@ func (s *Server) lastMonths(r *http.Request) *figuresView {
 	if len(p.Rows) == 0 {
 		return nil
 	}
-	v := &figuresView{Total: s.figure(p.All, p.Rows), Complaints: s.Words.Number(p.All.Complaints), Gaps: s.gaps(p.Rows)}
+	v := &figuresView{Total: s.figure(p.All, p.Rows), Complaints: s.Words.Number(p.All.Complaints), Gaps: s.gaps(p)}
 	for _, row := range slices.Backward(p.Rows) {
 		if row.State == stats.Correction {
 			continue // they stand, with their reasons, in the whole table

@@ -12,6 +12,7 @@ import (
 
 	"aldaba/internal/credential"
 	"aldaba/internal/stats"
+	"aldaba/internal/words"
 )
 
 // transparencyView is the public figures. Every number in it is written as people
@@ -120,7 +121,7 @@ func (s *Server) transparency(r *http.Request, p *stats.Published) (transparency
 	if len(p.Rows) > 0 {
 		v.Months = s.monthsChart(p.Rows)
 	}
-	v.Gaps = s.gaps(p.Rows)
+	v.Gaps = s.gaps(p)
 	for _, state := range []stats.State{stats.Earlier, stats.Closed, stats.Provisional, stats.Correction} {
 		if slices.ContainsFunc(p.Rows, func(row stats.Row) bool { return row.State == state }) {
 			v.States = append(v.States, string(state))
@@ -153,24 +154,31 @@ func (s *Server) month(m stats.Month) string {
 	return s.Words.Text("transparency.month", "month", s.Words.Month(m.Number()), "year", m.Year())
 }
 
-// gaps names the months between the rows, oldest first, that have none: nothing was
-// counted in them, which is not the same as a zero.
-func (s *Server) gaps(rows []stats.Row) (list []string) {
+// gaps names the months between the rows, and from the last to that of the last day
+// counted, oldest first, that have none: nothing was counted in them, which is not the
+// same as a zero.
+func (s *Server) gaps(p *stats.Published) (list []string) {
 	count := func(m stats.Month) int { return m.Year()*12 + m.Number() - 1 }
 	name := func(n int) string {
 		return s.Words.Text("transparency.month", "month", s.Words.Month(n%12+1), "year", n/12)
 	}
 	reached := 0 // a correction may stand behind later months
-	for i, row := range rows {
-		from, last := reached+1, count(row.Month)-1
-		reached = max(reached, count(row.Month))
+	tell := func(from, last int) {
 		switch {
-		case i == 0:
+		case reached == 0: // before the first
 		case from == last:
 			list = append(list, s.Words.Text("transparency.no_data", "month", name(from)))
 		case from < last:
 			list = append(list, s.Words.Text("transparency.no_data_between", "from", name(from), "last", name(last)))
 		}
+	}
+	for _, row := range p.Rows {
+		at := count(row.Month)
+		tell(reached+1, at-1)
+		reached = max(reached, at)
+	}
+	if day, ok := words.ParseDay(p.Until); ok {
+		tell(reached+1, count(stats.MonthOf(day)))
 	}
 	return list
 }
