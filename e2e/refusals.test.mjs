@@ -20,7 +20,7 @@ describe('refusals', () => {
     await browser?.close();
     await demo?.stop();
   });
-  const open = () => Visit.open(browser, demo, { inspect: 'refusals' });
+  const open = (options) => Visit.open(browser, demo, { inspect: 'refusals', ...options });
 
   // wrongProofs loses six verdicts and gives what each answered.
   async function wrongProofs(need, person) {
@@ -271,7 +271,7 @@ describe('refusals', () => {
   });
 
   test('a procedure ends after its half hour, and says so before', async () => {
-    const visit = await open();
+    const visit = await open({ fresh: true });
     await visit.page.clock.install();
     const person = demo.withClave();
     await begin(visit, RECOVER, person);

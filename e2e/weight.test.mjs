@@ -63,7 +63,7 @@ describe('what a page weighs', () => {
   async function weigh(t, path, action = () => {}) {
     const meter = await Meter.before(demo);
     t.after(() => meter.close());
-    const visit = await Visit.open(browser, meter, { inspect: 'none' });
+    const visit = await Visit.open(browser, meter, { inspect: 'none', fresh: true });
     t.after(() => visit.close());
     await visit.page.clock.install();
     await visit.goto(path);

@@ -87,30 +87,53 @@ function inspectedBefore(look) {
   }
 }
 
+// What visits that are over left for the next ones with the same options, by their
+// browser: making a context and its first page takes four fifths of a short visit.
+const left = new WeakMap();
+
+function leftIn(browser, options) {
+  if (!left.has(browser)) left.set(browser, new Map());
+  const key = JSON.stringify(options);
+  if (!left.get(browser).has(key)) left.get(browser).set(key, []);
+  return left.get(browser).get(key);
+}
+
 // Visit is one person with a browser of their own: cookies, tabs, and a list of
-// everything that went wrong behind the pages.
+// everything that went wrong behind the pages. Of who came before them there is nothing
+// in it but files, which are the same for everybody, and a page that says nothing.
 export class Visit {
   faults = [];
   language = 'es'; // which the pages are to be in
 
   // options are Playwright's for a context. inspect says which pages are
   // inspected: 'all', 'refusals' where the way there is inspected elsewhere, 'width'
-  // for whether they fit, or 'none'.
-  static async open(browser, demo, { inspect = 'all', ...options } = {}) {
+  // for whether they fit, or 'none'. fresh is for a test that changes the context itself,
+  // such as its clock: nobody gets it afterwards.
+  static async open(browser, demo, { inspect = 'all', fresh = false, ...options } = {}) {
     const visit = new Visit();
     visit.demo = demo;
     visit.inspects = inspect;
     visit.language = (options.locale ?? 'es').slice(0, 2);
-    visit.context = await browser.newContext({
-      baseURL: demo.url, locale: 'es-EC', viewport: DESK, reducedMotion: 'reduce', ...options,
-    });
-    visit.context.setDefaultTimeout(8_000);
-    visit.page = await visit.newTab();
+    const all = { baseURL: demo.url, locale: 'es-EC', viewport: DESK, reducedMotion: 'reduce', ...options };
+    visit.left = fresh || all.storageState ? undefined : leftIn(browser, all);
+    const ready = visit.left?.pop();
+    visit.context = ready?.context() ?? await browser.newContext(all);
+    if (ready) {
+      await Promise.all([ready.setViewportSize(all.viewport), ready.emulateMedia({ media: null, colorScheme: null })]);
+      visit.page = visit.listen(ready);
+    } else {
+      visit.context.setDefaultTimeout(8_000);
+      visit.page = await visit.newTab();
+    }
     return visit;
   }
 
   async newTab() {
-    const page = await this.context.newPage();
+    return this.listen(await this.context.newPage());
+  }
+
+  // listen notes what goes wrong behind a page.
+  listen(page) {
     page.on('pageerror', (error) => this.faults.push(`script: ${error.message}`));
     page.on('console', (message) => {
       // Chromium says so of every refused form; what is no page is noted below.
@@ -138,8 +161,22 @@ export class Visit {
 
   // close ends the visit; nothing may have gone wrong in it.
   async close() {
-    await this.context.close();
+    await this.leave().catch(() => this.context.close());
     assert.deepEqual(this.faults, []);
+  }
+
+  // leave makes place for the next one, or fails.
+  async leave() {
+    assert.ok(this.left, 'nobody follows');
+    for (const page of this.context.pages()) {
+      if (page !== this.page) await page.close();
+    }
+    await this.page.goto('/robots.txt'); // not a page, and of the same process
+    await this.context.clearCookies();
+    for (const event of ['pageerror', 'console', 'request', 'response', 'dialog', 'framenavigated']) {
+      this.page.removeAllListeners(event);
+    }
+    this.left.push(this.page);
   }
 
   get main() {
