@@ -331,7 +331,7 @@ var exampleFacts = sync.OnceValue(func() map[string][]string {
 	names, _ := fs.Glob(ExampleFiles(), sheetsFolder+"/*.toml") // the pattern is right
 	for _, name := range append(names, mainFile) {
 		content, _ := fs.ReadFile(ExampleFiles(), name) // embedded: it is there
-		settings.Parse(name, content).Remarks(func(key, text string) string {
+		_ = settings.Parse(name, content).Remarks(func(key, text string) string {
 			if _, asked := facts[key]; asked {
 				facts[key] = append(facts[key], text)
 			}
