@@ -73,15 +73,17 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 	small := http.MaxBytesHandler(next, maxBody)
 	large := http.MaxBytesHandler(next, maxComplaintBody)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		from := network(s.applicant(r))
-		if r.Method != http.MethodPost || r.URL.Path != pathComplaints || r.ContentLength <= maxBody || !s.spoken.large.take(from) {
-			small.ServeHTTP(w, r)
-			return
+		if r.Method == http.MethodPost && r.URL.Path == pathComplaints && r.ContentLength > maxBody {
+			from := network(s.applicant(r))
+			if s.spoken.large.take(from) {
+				defer s.spoken.large.leave(from)
+				// Where there is no connection to set it on, nobody sends slowly.
+				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(complaintReadingLimit))
+				large.ServeHTTP(w, r)
+				return
+			}
 		}
-		defer s.spoken.large.leave(from)
-		// Where there is no connection to set it on, nobody sends slowly.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(complaintReadingLimit))
-		large.ServeHTTP(w, r)
+		small.ServeHTTP(w, r)
 	})
 }
 

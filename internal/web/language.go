@@ -96,8 +96,9 @@ func (all *spoken) choose(w http.ResponseWriter, r *http.Request) int {
 	return n
 }
 
-// inLanguage says of an answer which language it is in, and what that depends on.
-func (s *Server) inLanguage(w http.ResponseWriter) {
+// varies says of an answer which language it is in, and that another request for it
+// may get it in another one.
+func (s *Server) varies(w http.ResponseWriter) {
 	w.Header().Set("Content-Language", s.Words.Tag())
 	w.Header().Add("Vary", "Accept-Language, Cookie")
 }

@@ -410,12 +410,6 @@ func (b base) Has(key string) bool { return b.server.Words.Has(key) }
 // compressed. See docs/decisions/0023.
 func (b base) anyones() bool { return b.Public != nil || b.Blank }
 
-// varies says in which language an answer is, and that another request for it may get
-// it in another one.
-func (s *Server) varies(w http.ResponseWriter) {
-	s.inLanguage(w)
-}
-
 // render executes the page whole, then writes headers, status and body. It is
 // the only place that writes HTML.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, view any) {

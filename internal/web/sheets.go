@@ -235,7 +235,6 @@ func (s *Server) showSheets(w http.ResponseWriter, r *http.Request) error {
 // sheetPDF is the same sheet as a file for paper: on one page, or on more where the
 // institution's texts are long.
 func (s *Server) sheetPDF(w http.ResponseWriter, r *http.Request, v sheetView) error {
-	s.inLanguage(w)
 	w.Header().Set("Content-Disposition", `inline; filename="`+v.Sheet.ID+sheetFile+`"`)
 	s.varies(w)
 	return servePublic(w, r, "application/pdf", s.paper(v).Write())
